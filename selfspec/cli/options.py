@@ -1,0 +1,67 @@
+"""The options that every command on a run shares, and how they become settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from selfspec.config import Settings, build
+from selfspec.errors import ConfigError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option("--domain", "-d", help="Installed domain, e.g. biomed."),
+    click.option("--model", "-m", help="Installed model, local folder or hub id. [default: nano]"),
+    click.option("--recipe", "-r", help="quick, paper, or a YAML file. [default: quick]"),
+    click.option("--out", "-o", type=click.Path(path_type=Path), help="Run directory. [default: runs/DOMAIN-RECIPE]"),
+    click.option("--corpus", multiple=True, help="File or folder to retrieve from; repeatable."),
+    click.option("--data", help="Root of the original benchmark files."),
+    click.option("--split", type=click.Choice(["train", "dev", "test"]), help="Split of --data. [default: dev]"),
+    click.option("--shots", help="Demonstrations, e.g. 0,1,5. [default: 0]"),
+    click.option("--limit", type=int, help="Items of each task; 0: all."),
+    click.option("--quantize", type=click.Choice(["none", "nf4"]), help="4-bit base. [default: none]"),
+    click.option("--retrieval", type=click.Choice(["auto", "on", "off"]), help="Passages for the responses."),
+    click.option("--iterations", type=int, help="Rounds of the method. [default: 1]"),
+    click.option("--seed", type=int, help="Of every random draw. [default: 0]"),
+    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting, e.g. training.epochs=2."),
+)
+
+
+def settings_options(command: Command) -> Command:
+    """Add the shared options to a command."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def to_settings(options: dict[str, Any]) -> Settings:
+    """Turn the options that were given into settings, over the recipe's."""
+    evaluation = {"split": options["split"], "shots": options["shots"], "limit": options["limit"]}
+    values = {
+        **{name: options[name] for name in ("domain", "model", "data", "quantize", "iterations", "seed")},
+        "corpus": list(options["corpus"]) or None,
+        "retrieval": {"mode": options["retrieval"]} if options["retrieval"] else None,
+        "evaluation": {name: value for name, value in evaluation.items() if value is not None} or None,
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    return build(options["recipe"] or "quick", given, options["sets"])
+
+
+def settings_of_run(folder: Path | None, options: dict[str, Any]) -> Settings:
+    """The settings of an existing run directory, or those that the options describe."""
+    from selfspec.rundir import RECORD, settings_of
+
+    if folder is None or not (folder / RECORD).exists():
+        if folder is not None and not options["domain"]:
+            return settings_of(folder)  # says that there is no run
+        return to_settings(options)
+    given = sorted(name for name, value in options.items() if value)
+    if given:
+        raise ConfigError(
+            f"{folder}: a run keeps its settings, but --{given[0]} was given. Leave it out, or name a new directory."
+        )
+    return settings_of(folder)

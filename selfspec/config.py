@@ -1,0 +1,305 @@
+"""Settings: typed dataclasses filled from a recipe, a YAML file and ``--set key=value``.
+
+>>> build("quick", {"domain": "biomed"}, ["training.epochs=2"]).training.epochs
+2
+>>> build("quick", {"domain": "biomed"}, ["trainng.epochs=2"])
+Traceback (most recent call last):
+...
+selfspec.errors.ConfigError: unknown setting 'trainng.epochs'. Did you mean 'training.epochs'? ...
+
+The field docstrings are the reference; the defaults are the paper's (DESIGN 3).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from selfspec.errors import ConfigError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionSettings:
+    """Stage 1: the base writes new (instruction, input) pairs."""
+
+    count: int = 5000
+    """Pairs wanted after curation."""
+    per_request: int = 20
+    """Tasks asked for in one prompt."""
+    demonstrations: int = 3
+    """Seeds drawn at random as the first list items."""
+    temperature: float = 1.0
+    top_p: float = 0.98
+    max_new_tokens: int = 1024
+    """For one request."""
+    requests_per_block: int = 32
+    """Requests decoded together and journalled as one."""
+    min_yield: float = 0.02
+    """Stop when, after two blocks, fewer pairs than this are kept for each task asked for."""
+    max_similarity: float = 0.7
+    """ROUGE-L F1 against the pool above which an instruction is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalSettings:
+    """BM25 passages for the responses."""
+
+    mode: Literal["auto", "on", "off"] = "auto"
+    """``auto``: what the domain's card says."""
+    k: int = 5
+    weighting: Literal["softmax", "proportional", "uniform"] = "softmax"
+    """p_ret from BM25 scores; see :func:`selfspec.retrieval.weigh`."""
+    temperature: float = 5.0
+    """Of ``softmax``: BM25 scores of long queries differ by tens, and 1 is a top-1 pick in disguise."""
+    k1: float = 1.5
+    b: float = 0.75
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseSettings:
+    """Stage 2: the base answers, marginalising over passages (Eq. 2)."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_new_tokens: int = 256
+    items_per_block: int = 64
+    keep_unfinished: bool = False
+    """Train on responses that ran out of tokens, too."""
+    min_yield: float = 0.05
+    """Stop when fewer responses than this are fit for training."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastSettings:
+    """Eq. 3, used from the second iteration on."""
+
+    form: Literal["paper", "plausible"] = "paper"
+    alpha: float = 0.1
+    """Plausibility threshold of ``plausible``."""
+    new_instructions: bool = True
+    """Write new instructions in each iteration, or answer the first iteration's again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """Stage 3: LoRA on the Alpaca template, loss on the response only."""
+
+    r: int = 8
+    alpha: int = 16
+    learning_rate: float = 3e-4
+    epochs: int = 3
+    batch_size: int = 32
+    micro_batch_size: int = 8
+    """Rows that go through the model at once; gradients are accumulated to ``batch_size``."""
+    warmup_ratio: float = 0.03
+    max_length: int = 1024
+    """Longer examples are left out and counted."""
+    template: str = "alpaca"
+    include_seeds: bool = True
+    """Train on the seeds beside the synthetic examples."""
+    checkpoint_steps: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSettings:
+    """Stage 4: base against specialised on the domain's tasks."""
+
+    shots: tuple[int, ...] = (0,)
+    split: Literal["train", "dev", "test"] = "dev"
+    """Of the files below ``data``; without them the packaged samples are read."""
+    limit: int = 0
+    """Items of each task, drawn by a hash of their ids; 0: all."""
+    tasks: tuple[str, ...] = ()
+    """Names of tasks; none: all."""
+    base_templates: tuple[str, ...] = ("none", "alpaca")
+    items_per_block: int = 64
+    resamples: int = 2000
+    """Of the paired bootstrap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodingSettings:
+    """How much one batch holds."""
+
+    rows: int = 96
+    tokens: int = 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that decides what a run computes."""
+
+    domain: str
+    model: str = "nano"
+    """Name of an installed model package, a local folder or a hub id."""
+    recipe: str = "quick"
+    quantize: Literal["none", "nf4"] = "none"
+    seed: int = 0
+    iterations: int = 1
+    corpus: tuple[str, ...] = ()
+    """Files and folders; none: the packaged passages."""
+    data: str = ""
+    """Root of the original benchmark files; none: the packaged samples."""
+    instructions: InstructionSettings = field(default_factory=InstructionSettings)
+    retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
+    responses: ResponseSettings = field(default_factory=ResponseSettings)
+    contrast: ContrastSettings = field(default_factory=ContrastSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    decoding: DecodingSettings = field(default_factory=DecodingSettings)
+
+
+def recipes() -> list[str]:
+    """Names of the packaged recipes."""
+    return sorted(f.name.removesuffix(".yaml") for f in files("selfspec").joinpath("recipes").iterdir())
+
+
+def build(recipe: str, values: Mapping[str, Any], sets: Iterable[str] = ()) -> Settings:
+    """Fill :class:`Settings`: a recipe (name or YAML file), then ``values``, then ``key=value`` texts.
+
+    Raises :class:`ConfigError` for an unknown recipe or key (with a suggestion) or a wrong type.
+    """
+    merged: dict[str, Any] = {"recipe": recipe}
+    for layer in (_recipe(recipe), values, *map(_assignment, sets)):
+        _merge(merged, layer)
+    return from_dict(merged)
+
+
+def from_dict(values: Mapping[str, Any]) -> Settings:
+    """Fill :class:`Settings` from a nested mapping such as a run's record."""
+    return _fill(Settings, values, "")  # type: ignore[no-any-return]
+
+
+def to_dict(settings: Settings) -> dict[str, Any]:
+    """Return the nested mapping that ``from_dict`` reads, tuples as lists."""
+    return _plain(dataclasses.asdict(settings))  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _recipe(name: str) -> dict[str, Any]:
+    import yaml
+
+    path = Path(name)
+    if name in recipes():
+        text = files("selfspec").joinpath("recipes", f"{name}.yaml").read_text(encoding="utf-8")
+    elif path.suffix in (".yaml", ".yml") and path.exists():
+        text = path.read_text(encoding="utf-8")
+    else:
+        raise ConfigError(
+            f"no recipe {name!r}.{did_you_mean(name, recipes())} Known: {', '.join(recipes())}, or a .yaml file."
+        )
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as problem:
+        raise ConfigError(f"recipe {name}: not YAML ({str(problem).splitlines()[0]}). Mend it.") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"recipe {name}: must be a mapping of settings. Write 'training:' and so on.")
+    return values
+
+
+def _assignment(text: str) -> dict[str, Any]:
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {text!r}: must be key=value. Example: --set training.epochs=2.")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        parsed = value
+    nested: Any = "" if parsed is None else parsed
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    return nested  # type: ignore[no-any-return]
+
+
+def _merge(target: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    for key, value in layer.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _fill(cls: type, values: Any, prefix: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise ConfigError(
+            f"setting {prefix.rstrip('.')!r} is a group. Set one of its keys, e.g. {_example(cls, prefix)}."
+        )
+    hints = typing.get_type_hints(cls)
+    for key in values:
+        if key not in hints:
+            full = _full(prefix, str(key), values)
+            raise ConfigError(
+                f"unknown setting {full!r}.{did_you_mean(full, _keys(Settings))} See docs/settings.md for all of them."
+            )
+    if cls is Settings and not values.get("domain"):
+        raise ConfigError("no domain. Say which: --domain biomed; `selfspec domains list` shows the installed ones.")
+    return cls(**{key: _convert(hints[key], value, prefix + key) for key, value in values.items()})
+
+
+def _full(prefix: str, key: str, values: Mapping[str, Any]) -> str:
+    """The dotted key that the user wrote, for the suggestion."""
+    inner = values[key]
+    return prefix + key + ("." + next(iter(inner)) if isinstance(inner, Mapping) and inner else "")
+
+
+def _example(cls: type, prefix: str) -> str:
+    return prefix + dataclasses.fields(cls)[0].name
+
+
+def _keys(cls: type, prefix: str = "") -> Iterator[str]:
+    for name, kind in typing.get_type_hints(cls).items():
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            yield from _keys(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _convert(kind: Any, value: Any, key: str) -> Any:
+    """Return ``value`` as ``kind``; a wrong one is a :class:`ConfigError`."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _fill(kind, value, f"{key}.")
+    if typing.get_origin(kind) is Literal:
+        # YAML 1.1 reads a bare on/off as a truth value.
+        value = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+        if value in typing.get_args(kind):
+            return value
+        choices = ", ".join(map(str, typing.get_args(kind)))
+        raise ConfigError(f"setting {key!r} is {value!r}. Choose one of: {choices}.")
+    if typing.get_origin(kind) is tuple:
+        item = typing.get_args(kind)[0]
+        values = value.split(",") if isinstance(value, str) and value else value
+        values = values if isinstance(values, list | tuple) else [values] if values != "" else []
+        return tuple(_convert(item, _number(v) if item is int else v, key) for v in values)
+    return _scalar(kind, value, key)
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+
+def _scalar(kind: Any, value: Any, key: str) -> Any:
+    if kind is float and isinstance(value, str):  # YAML 1.1 reads 3e-4 as text
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is str and isinstance(value, int | float | types.NoneType):
+        return "" if value is None else str(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ConfigError(f"setting {key!r} is {value!r}, must be {kind.__name__}. Mend the value.")
+    return value

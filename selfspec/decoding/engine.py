@@ -1,0 +1,239 @@
+"""The fast path: row groups over one key-value cache, with continuous refill.
+
+Rows are left-padded and carry explicit position ids (absolute-position models are wrong without
+them). Finished groups leave the batch; when a quarter of it is free, waiting groups are prefilled
+and join, their cache padded to the batch's length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from selfspec.decoding.combiners import Combiner
+from selfspec.decoding.groups import Continuation, Group, Row, Sampling
+from selfspec.decoding.sampling import choose
+from selfspec.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one batch may hold."""
+
+    rows: int = 96
+    tokens: int = 65536
+    """Rows times (longest prompt + new tokens)."""
+
+
+@dataclass(slots=True)
+class _Active:
+    """A group being written."""
+
+    group: Group
+    ids: list[int] = field(default_factory=list)
+    logprob: float = 0.0
+    row_logprobs: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The active groups' rows, in order: their cache, mask and next-token log-probabilities."""
+
+    groups: list[_Active]
+    cache: Any
+    mask: Tensor  # [rows, length], 1 where a token stands
+    logp: Tensor  # [rows, vocabulary]
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for active in self.groups for row in active.group.rows]
+
+
+@torch.no_grad()
+def decode(
+    model: Any,
+    tokenizer: Any,
+    groups: Iterable[Group],
+    combiner: Combiner,
+    sampling: Sampling,
+    limits: Limits | None = None,
+) -> Iterator[Continuation]:
+    """Write every group's continuation and yield it when it ends (order: as they finish).
+
+    ``model`` is a Hugging Face causal model in evaluation mode, or a ``PeftModel`` around one when
+    rows name adapters; ``tokenizer`` gives the end-of-text token and turns ids into text.
+
+    Raises :class:`ModelError` when a prompt leaves no room in the model's context or the model
+    gives NaN.
+
+    >>> rows = tuple(Row(tuple(tokenizer(p).input_ids)) for p in prompts)        # doctest: +SKIP
+    >>> group = Group("q1", rows, weights=(0.7, 0.3))
+    >>> [c.text for c in decode(model, tokenizer, [group], Mixture(), Sampling(max_new_tokens=32))]
+    """
+    limits = limits or Limits()
+    waiting = deque(sorted(groups, key=lambda g: (-g.width, g.key)))
+    for group in waiting:
+        _check_fits(model, group, sampling)
+    batch: _Batch | None = None
+    while waiting or batch:
+        batch = _refill(model, batch, waiting, sampling, limits)
+        tokens, done = _advance(batch, tokenizer, combiner, sampling)
+        yield from (_finish(batch.groups[i], tokenizer, sampling, why) for i, why in done.items())
+        batch = _keep(model, batch, tokens, done)
+
+
+def _check_fits(model: Any, group: Group, sampling: Sampling) -> None:
+    context = getattr(model.config, "max_position_embeddings", None) or math.inf
+    if not all(row.ids for row in group.rows):
+        raise ModelError(f"item {group.key!r}: a prompt without tokens. Give it some text.")
+    if group.width + sampling.max_new_tokens > context:
+        raise ModelError(
+            f"item {group.key!r}: a prompt of {group.width} tokens and {sampling.max_new_tokens} new ones "
+            f"exceed the model's context of {context}. Shorten the prompt or the answer."
+        )
+
+
+def _refill(model: Any, batch: _Batch | None, waiting: deque[Group], sampling: Sampling, limits: Limits) -> _Batch:
+    """Let waiting groups in when enough room is free, else return the batch as it is."""
+    used = len(batch.rows) if batch else 0
+    if batch and (not waiting or used > limits.rows * 3 // 4):
+        return batch
+    width = batch.mask.shape[1] if batch else 0
+    taken: list[Group] = []
+    while waiting and _fits(waiting[0], used, width, sampling, limits, first=not (batch or taken)):
+        group = waiting.popleft()
+        used, width = used + len(group.rows), max(width, group.width)
+        taken.append(group)
+    if not taken:
+        assert batch is not None
+        return batch
+    fresh = _prefill(model, taken)
+    return _join(batch, fresh) if batch else fresh
+
+
+def _fits(group: Group, used: int, width: int, sampling: Sampling, limits: Limits, *, first: bool) -> bool:
+    rows, length = used + len(group.rows), max(width, group.width) + sampling.max_new_tokens
+    return first or (rows <= limits.rows and rows * length <= limits.tokens)
+
+
+def _forward(model: Any, rows: Sequence[Row], ids: Tensor, mask: Tensor, cache: Any) -> Tensor:
+    """Run the model on ``ids`` [rows, new]; return the last position's log-probabilities."""
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+    names = {"adapter_names": [row.adapter or "__base__" for row in rows]} if hasattr(model, "peft_config") else {}
+    logits = model(
+        ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+        **names,
+    ).logits[:, -1]
+    if torch.isnan(logits).any():
+        raise ModelError("the model gives NaN. Its weights or the adapter are damaged, or the precision is too low.")
+    return logits.float().log_softmax(-1)  # type: ignore[no-any-return]
+
+
+def _prefill(model: Any, groups: Sequence[Group]) -> _Batch:
+    rows = [row for group in groups for row in group.rows]
+    length = max(len(row.ids) for row in rows)
+    ids = torch.tensor([[0] * (length - len(row.ids)) + list(row.ids) for row in rows], device=model.device)
+    mask = torch.tensor([[0] * (length - len(row.ids)) + [1] * len(row.ids) for row in rows], device=model.device)
+    cache = DynamicCache()
+    logp = _forward(model, rows, ids, mask, cache)
+    return _Batch([_Active(g, row_logprobs=[0.0] * len(g.rows)) for g in groups], cache, mask, logp)
+
+
+def _join(old: _Batch, new: _Batch) -> _Batch:
+    """Put two batches into one, the shorter one's cache padded on the left."""
+    length = max(old.mask.shape[1], new.mask.shape[1])
+    for batch in (old, new):
+        missing = length - batch.mask.shape[1]
+        batch.mask = torch.nn.functional.pad(batch.mask, (missing, 0))
+        for layer in batch.cache.layers:
+            layer.keys = torch.nn.functional.pad(layer.keys, (0, 0, missing, 0))
+            layer.values = torch.nn.functional.pad(layer.values, (0, 0, missing, 0))
+    for mine, theirs in zip(old.cache.layers, new.cache.layers, strict=True):
+        mine.keys = torch.cat([mine.keys, theirs.keys])
+        mine.values = torch.cat([mine.values, theirs.values])
+    return _Batch(old.groups + new.groups, old.cache, torch.cat([old.mask, new.mask]), torch.cat([old.logp, new.logp]))
+
+
+def _advance(batch: _Batch, tokenizer: Any, combiner: Combiner, sampling: Sampling) -> tuple[list[int], dict[int, str]]:
+    """Choose each group's next token; return the tokens and why groups (by index) are done."""
+    logp, log_weights = _by_group(batch)
+    combined = combiner(logp, log_weights)
+    keys, steps = [a.group.key for a in batch.groups], [len(a.ids) for a in batch.groups]
+    tokens = choose(combined, keys, steps, sampling)
+    chosen = combined.gather(1, tokens[:, None])[:, 0].tolist()
+    by_row = logp.gather(2, tokens[:, None, None].expand(-1, logp.shape[1], 1))[..., 0].tolist()
+    done: dict[int, str] = {}
+    for i, (active, token) in enumerate(zip(batch.groups, tokens.tolist(), strict=True)):
+        active.logprob += chosen[i]
+        active.row_logprobs = [a + b for a, b in zip(active.row_logprobs, by_row[i], strict=False)]
+        if why := _append(active, token, tokenizer, sampling):
+            done[i] = why
+    return tokens.tolist(), done
+
+
+def _append(active: _Active, token: int, tokenizer: Any, sampling: Sampling) -> str:
+    """Add the token; return why the group is done, or nothing."""
+    if token == tokenizer.eos_token_id:
+        return "end"
+    active.ids.append(token)
+    if sampling.stop and _stop_position(tokenizer.decode(active.ids[-16:]), sampling.stop) >= 0:
+        return "stop"
+    return "length" if len(active.ids) == sampling.max_new_tokens else ""
+
+
+def _by_group(batch: _Batch) -> tuple[Tensor, Tensor]:
+    """Return log-probabilities [groups, rows, vocabulary] and log-weights [groups, rows]."""
+    sizes = [len(a.group.rows) for a in batch.groups]
+    most = max(sizes)
+    weights = [[*a.group.log_weights, *[-math.inf] * (most - n)] for a, n in zip(batch.groups, sizes, strict=True)]
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    index = [[start + min(j, n - 1) for j in range(most)] for start, n in zip(starts, sizes, strict=True)]
+    return batch.logp[torch.tensor(index, device=batch.logp.device)], batch.logp.new_tensor(weights)
+
+
+def _keep(model: Any, batch: _Batch, tokens: list[int], done: dict[int, str]) -> _Batch | None:
+    """Drop the finished groups and run the chosen tokens through the model."""
+    sizes = [len(a.group.rows) for a in batch.groups]
+    kept = [i for i in range(len(sizes)) if i not in done]
+    if not kept:
+        return None
+    if done:
+        alive = [i not in done for i, n in enumerate(sizes) for _ in range(n)]
+        index = torch.tensor(alive, device=batch.mask.device).nonzero()[:, 0]
+        batch.cache.batch_select_indices(index)
+        batch.mask = batch.mask[index]
+        batch.groups = [batch.groups[i] for i in kept]
+    ids = torch.tensor([[tokens[i]] for i in kept for _ in range(sizes[i])], device=batch.mask.device)
+    batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(ids), 1)], 1)
+    batch.logp = _forward(model, batch.rows, ids, batch.mask, batch.cache)
+    return batch
+
+
+def _finish(active: _Active, tokenizer: Any, sampling: Sampling, why: str) -> Continuation:
+    text = tokenizer.decode(active.ids, skip_special_tokens=True)
+    if (cut := _stop_position(text, sampling.stop)) >= 0:
+        text = text[:cut]
+    joint = [w + r for w, r in zip(active.group.log_weights, active.row_logprobs, strict=True)]
+    best = max(joint)
+    likelihood = [math.exp(j - best) for j in joint]
+    posterior = tuple(x / sum(likelihood) for x in likelihood)
+    return Continuation(
+        active.group.key, tuple(active.ids), text, why, active.logprob, tuple(active.row_logprobs), posterior
+    )
+
+
+def _stop_position(text: str, stop: tuple[str, ...]) -> int:
+    """Where the first stop string begins, or -1."""
+    return min((at for s in stop if (at := text.find(s)) >= 0), default=-1)

@@ -1,0 +1,158 @@
+"""The method as a straight line: seeds, instructions, responses, adapter, predictions, report.
+
+``selfspec run --domain biomed`` is :func:`run`; every stage is a function of the same settings that
+skips what is done, so a killed run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfspec.config import Settings, build
+from selfspec.corpus import corpus_files
+from selfspec.errors import DataError
+from selfspec.evaluation import evaluate, load_items
+from selfspec.instructions import generate
+from selfspec.models import Base, attach, detach, load_base
+from selfspec.plugins import Domain, load_domain
+from selfspec.report import FILE, Report, load_report, make_report
+from selfspec.responses import respond
+from selfspec.rundir import RunDirectory, open_run, sha256
+from selfspec.training import train
+
+STAGES = ("generate", "respond", "train", "eval")
+
+
+def run(
+    domain: str = "",
+    model: str = "nano",
+    *,
+    recipe: str = "quick",
+    out: str | Path | None = None,
+    settings: Settings | None = None,
+    **values: Any,
+) -> Report:
+    """Run the whole method, or go on with it, and return the report.
+
+    ``values`` are settings by name, groups as mappings: ``run("biomed", training={"epochs": 2})``.
+    Raises a :class:`selfspec.SelfspecError`; what was finished before stays in ``out``.
+    """
+    settings = settings or build(recipe, {"domain": domain, "model": model, **values})
+    with opened(settings, out) as session:
+        if (session.run.path / FILE).exists():
+            return load_report(session.run.path)
+        for number in range(1, settings.iterations + 1):
+            iterate(session, number)
+        return measure(session)
+
+
+def measure(session: Session) -> Report:
+    """Evaluate the base and every finished adapter, and report."""
+    items = load_items(session.domain, session.run.settings)
+    with session.run.timed("evaluation"):
+        evaluate(session.run, session.domain, session.base, session.adapters(), items)
+    return make_report(session.run, session.domain, list(session.adapters()), items)
+
+
+def iterate(session: Session, number: int) -> None:
+    """One iteration: new instructions, their responses, an adapter trained from the base.
+
+    From the second on the previous adapter generates, contrasted with the base (Eq. 3).
+    """
+    run, domain = session.run, session.domain
+    if (run.iteration(number) / "adapter").exists():
+        return
+    base, previous = session.generator(number)
+    with run.timed(f"instructions {number}"):
+        if number > 1 and not run.settings.contrast.new_instructions:
+            _same_instructions(run, number)
+        generate(run, domain, base, number, previous)
+    with run.timed(f"responses {number}"):
+        respond(run, domain, base, number, previous)
+    session.base.model = detach(base).model
+    with run.timed(f"training {number}"):
+        train(run, domain, session.base, number)
+
+
+def stage(name: str, settings: Settings, out: str | Path | None = None, iteration: int = 1) -> Report | Path:
+    """Run one stage alone on a run directory: ``generate``, ``respond``, ``train`` or ``eval``.
+
+    Returns the stage's file, or the report for ``eval``. Raises :class:`DataError` when the stage
+    before has not been run.
+    """
+    with opened(settings, out) as session:
+        if name == "train":
+            return train(session.run, session.domain, session.base, iteration)
+        if name == "eval":
+            return measure(session)
+        base, previous = session.generator(iteration)
+        work = generate if name == "generate" else respond
+        return work(session.run, session.domain, base, iteration, previous)
+
+
+@dataclass(slots=True)
+class Session:
+    """An open run: its directory, its domain and its base model, loaded when first used."""
+
+    run: RunDirectory
+    domain: Domain
+    _base: Base | None = None
+
+    @property
+    def base(self) -> Base:
+        """The base model; its hash is checked against the run's record."""
+        if self._base is None:
+            self._base = load_base(self.run.settings.model, self.run.settings.quantize)
+            self.run.note_hashes({"base": self._base.sha256})
+        return self._base
+
+    def adapters(self) -> dict[str, Path]:
+        """The finished adapters by system name: ``specialised``, or ``specialised-N`` of several."""
+        count = self.run.settings.iterations
+        found = {n: self.run.path / f"iteration-{n}" / "adapter" for n in range(1, count + 1)}
+        return {f"specialised-{n}" if count > 1 else "specialised": p for n, p in found.items() if p.exists()}
+
+    def generator(self, number: int) -> tuple[Base, str | None]:
+        """The model that generates in an iteration, and its adapter's name from the second on."""
+        if number == 1:
+            return self.base, None
+        folder = self.run.path / f"iteration-{number - 1}" / "adapter"
+        if not folder.exists():
+            raise DataError(f"{folder}: iteration {number} needs it. Finish iteration {number - 1} first.")
+        return attach(self.base, {"previous": folder}), "previous"
+
+
+def default_out(settings: Settings) -> Path:
+    """Where a run goes unless told otherwise: ``runs/<domain>-<recipe>``."""
+    return Path("runs") / f"{settings.domain}-{Path(settings.recipe).stem}"
+
+
+@contextmanager
+def opened(settings: Settings, out: str | Path | None = None) -> Iterator[Session]:
+    """Load the domain, then open its run directory (``runs/<domain>-<recipe>`` by default)."""
+    data = Path(settings.data) if settings.data else None
+    if data and not data.is_dir():
+        raise DataError(f"{data}: no such folder of benchmark files. Check --data.")
+    domain = load_domain(settings.domain, corpus=[Path(c) for c in settings.corpus], data=data, seed=settings.seed)
+    with open_run(Path(out) if out else default_out(settings), settings) as run:
+        run.note_hashes(_hashes(domain, settings))
+        yield Session(run, domain)
+
+
+def _hashes(domain: Domain, settings: Settings) -> Mapping[str, str]:
+    """What the run is made from beside the model: the domain's files and the user's corpus."""
+    own = sorted(p for p in domain.context.package.rglob("*") if p.suffix in (".jsonl", ".yaml", ".py"))
+    hashes = {"domain": sha256(own)}
+    return hashes | ({"corpus": sha256(corpus_files(settings.corpus))} if settings.corpus else {})
+
+
+def _same_instructions(run: RunDirectory, number: int) -> None:
+    """Take over the first iteration's instructions (the paper's "same instruction set")."""
+    source, target = run.iteration(1), run.iteration(number)
+    for name in ("instructions.health.jsonl", "instructions.jsonl"):
+        if not (target / name).exists():
+            (target / name).write_bytes((source / name).read_bytes())

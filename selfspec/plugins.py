@@ -1,0 +1,322 @@
+"""Find and load domains; with ``hookspecs.py`` the only module that knows pluggy.
+
+``discover`` reads package metadata and imports nothing. ``load_domain`` imports one entry point
+into a fresh ``PluginManager``, so a broken sibling never matters, and refuses, in one line that
+names package, hook and mend, everything that pluggy would let pass in silence.
+
+>>> load_domain("biomde")                                            # doctest: +SKIP
+PluginError: no installed domain 'biomde'. Did you mean 'biomed'? Installed: biomed, finance.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from selfspec import hookspecs
+from selfspec.defaults import EngineDefaults
+from selfspec.domainfiles import FolderHooks
+from selfspec.errors import PluginError, SelfspecError, did_you_mean
+from selfspec.types import DataContext, DomainCard, Metric, Passage, Prompts, Retriever, Seed, Task
+
+DOMAINS = "selfspec.domains"
+MODELS = "selfspec.models"
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("selfspec_"))
+REQUIRED = ("selfspec_card", "selfspec_seeds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """An entry point as its package's metadata gives it; nothing is imported for it."""
+
+    name: str
+    package: str
+    version: str
+    engine: str
+    """The range of engine versions that the package asks for; empty: any."""
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.version}"
+
+
+def discover(group: str = DOMAINS) -> list[Installed]:
+    """List what is installed in an entry-point group, by name; same names stand side by side."""
+    found = {(e.name, _package(e)): _installed(e) for e in entry_points(group=group)}
+    return [found[key] for key in sorted(found)]
+
+
+def _package(entry: EntryPoint) -> str:
+    return (entry.dist.name if entry.dist else "") or "?"
+
+
+def _installed(entry: EntryPoint) -> Installed:
+    wanted = [_engine(line) for line in (entry.dist.requires if entry.dist else None) or ()]
+    version = (entry.dist.version if entry.dist else "") or "?"
+    engine = ",".join(filter(None, wanted))
+    return Installed(name=entry.name, package=_package(entry), version=version, engine=engine, value=entry.value)
+
+
+def _engine(line: str) -> str:
+    """Return the engine range in one line of a package's requirements, if it is about the engine and holds here."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        return ""
+    holds = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    return str(requirement.specifier) if holds and requirement.name.lower() == "selfspec" else ""
+
+
+def find(name: str, group: str = DOMAINS, kind: str = "domain") -> Installed:
+    """Return the one installed entry of that name, fit for this engine, or raise :class:`PluginError`."""
+    everything = discover(group)
+    found = [entry for entry in everything if entry.name == name]
+    if not found:
+        names = sorted({entry.name for entry in everything})
+        known = (
+            f"Installed: {', '.join(names)}." if names else f"None is installed: pip install selfspec-{kind}-{name}."
+        )
+        raise PluginError(f"no installed {kind} {name!r}.{did_you_mean(name, names)} {known}")
+    if len(found) > 1:
+        both = " and ".join(str(entry) for entry in found)
+        mend = f"Uninstall one: pip uninstall {found[-1].package}"
+        raise PluginError(f"{kind} {name!r} is given by {len(found)} packages: {both}. {mend}.")
+    _check_engine(found[0], kind)
+    return found[0]
+
+
+def _check_engine(entry: Installed, kind: str) -> None:
+    from packaging.specifiers import SpecifierSet
+
+    from selfspec.version import __version__
+
+    if entry.engine and not SpecifierSet(entry.engine).contains(__version__, prereleases=True):
+        raise PluginError(
+            f"{kind} {entry.name!r} ({entry}) asks for selfspec {entry.engine}, this is {__version__}. "
+            f"Install a matching one: pip install --upgrade selfspec {entry.package}."
+        )
+
+
+def load_domain(
+    name: str,
+    *,
+    corpus: Sequence[Path] = (),
+    data: Path | None = None,
+    cache: Path | None = None,
+    seed: int = 0,
+) -> Domain:
+    """Import one domain and check it.
+
+    Raises :class:`PluginError` for whatever is wrong with the package, and
+    :class:`~selfspec.errors.DataError` for what is wrong in one of its files.
+    """
+    entry = find(name)
+    module = _import(entry)
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    _check_hooks(entry, module)
+    manager.register(EngineDefaults())
+    manager.register(FolderHooks())
+    try:
+        manager.register(module)
+    except pluggy.PluginValidationError as problem:
+        wrong = str(problem).splitlines()[-1].strip()
+        raise PluginError(f"domain {name!r} ({entry}): {wrong}. Write it as docs/hooks.md shows.") from None
+    folder = Path(inspect.getfile(module)).parent
+    context = DataContext(package=folder, cache=cache or _cache(), corpus=tuple(corpus), data=data, seed=seed)
+    domain = Domain(entry, manager, context)
+    domain.check()
+    return domain
+
+
+def _cache() -> Path:
+    import os
+
+    root = os.environ.get("SELFSPEC_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "selfspec")
+    return Path(root).expanduser()
+
+
+def _import(entry: Installed) -> ModuleType:
+    try:
+        module = EntryPoint(entry.name, entry.value, DOMAINS).load()
+    except (Exception, SystemExit) as problem:  # whatever an author's module raises is the author's error
+        raise PluginError(
+            f"domain {entry.name!r} ({entry}): importing {entry.value!r} failed: {_line(problem)}. "
+            f"Mend the package or reinstall it: pip install --force-reinstall {entry.package}."
+        ) from problem
+    if not isinstance(module, ModuleType):
+        raise PluginError(
+            f"domain {entry.name!r} ({entry}): entry point {entry.value!r} is {_a(module)}, must be a module. "
+            f'Write {entry.name} = "{entry.value.split(":")[0].strip()}" in its pyproject.toml.'
+        )
+    if getattr(module, "__file__", None) is None:
+        raise PluginError(
+            f"domain {entry.name!r} ({entry}): package {entry.value!r} has no __init__.py. Add an empty one."
+        )
+    return module
+
+
+def _check_hooks(entry: Installed, module: ModuleType) -> None:
+    """Refuse what pluggy would ignore, name by name."""
+    for name, value in vars(module).items():
+        if wrong := _hook_problem(name, value):
+            raise PluginError(f"domain {entry.name!r} ({entry}): {wrong}")
+
+
+def _hook_problem(name: str, value: object) -> str:
+    """Return what is wrong with one name of a domain's module, and its mend; empty: nothing."""
+    if not inspect.isroutine(value):
+        mend = f"Write @selfspec.hookimpl and def {name}(context)."
+        return f"hook {name!r} is {_a(value)}, must be a function. {mend}" if name in HOOKS else ""
+    options = getattr(value, f"{hookspecs.PROJECT}_impl", None)
+    hook = (options or {}).get("specname") or name
+    if hook not in HOOKS:
+        meant = options is not None or name.startswith("selfspec_")
+        return f"{hook!r} is no hook.{did_you_mean(hook, HOOKS)} Known: {', '.join(HOOKS)}." if meant else ""
+    if options is None:
+        return f"hook {name!r} lacks its marker and would never be called. Put @selfspec.hookimpl above it."
+    for argument, parameter in inspect.signature(value).parameters.items():
+        if argument != "context" and parameter.default is parameter.empty:
+            return f"hook {name!r} takes the unknown argument {argument!r}. Known: context."
+    return ""
+
+
+class Domain:
+    """One loaded domain: what the pipeline reads. Each method calls a hook and checks its answer."""
+
+    def __init__(self, entry: Installed, manager: pluggy.PluginManager, context: DataContext) -> None:
+        """Wrap what :func:`load_domain` made; not for direct use."""
+        self.entry, self.name, self.context = entry, entry.name, context
+        self._manager = manager
+
+    def check(self) -> None:
+        """Raise :class:`PluginError` unless the required hooks answer and the card is this domain's."""
+        for hook in REQUIRED:
+            file = "domain.yaml" if hook == "selfspec_card" else "seeds.jsonl"
+            implementations = getattr(self._manager.hook, hook).get_hookimpls()
+            own = [i for i in implementations if not isinstance(i.plugin, FolderHooks)]
+            if not own and not (self.context.package / file).exists():
+                raise PluginError(
+                    f"domain {self.name!r} ({self.entry}): required hook {hook!r} is missing. "
+                    f"Implement it or add {file} to the package."
+                )
+        if (card := self.card()).name != self.name:
+            raise PluginError(
+                f"domain {self.name!r} ({self.entry}): its card says name {card.name!r}. "
+                "Make the entry point and the card agree."
+            )
+
+    def card(self) -> DomainCard:
+        """Who the domain is."""
+        return self._one("selfspec_card", DomainCard)  # type: ignore[no-any-return]
+
+    def seeds(self) -> list[Seed]:
+        """The hand-written examples; there are some, and ids are unique."""
+        seeds: list[Seed] = self._many("selfspec_seeds", Seed)
+        if not seeds:
+            raise self._wrong("selfspec_seeds", "gives no seeds", "Write some, about 80 are usual")
+        self._unique("selfspec_seeds", [seed.id for seed in seeds], "seeds")
+        return seeds
+
+    def prompts(self) -> Prompts:
+        """The prompts of generation."""
+        return self._one("selfspec_prompts", Prompts)  # type: ignore[no-any-return]
+
+    def tasks(self) -> list[Task]:
+        """The benchmark tasks; names are unique."""
+        tasks: list[Task] = self._many("selfspec_tasks", Task)
+        self._unique("selfspec_tasks", [task.name for task in tasks], "tasks")
+        return tasks
+
+    def metrics(self) -> list[Metric]:
+        """The domain's own metrics; names are unique."""
+        metrics: list[Metric] = self._many("selfspec_metrics", Metric)
+        self._unique("selfspec_metrics", [metric.name for metric in metrics], "metrics")
+        return metrics
+
+    def passages(self) -> list[Passage]:
+        """The corpus in memory: the user's files, or the packaged passages."""
+        return self._many("selfspec_corpus", Passage)
+
+    def retriever(self, k1: float = 1.5, b: float = 0.75) -> Retriever | None:
+        """The domain's own retriever, or BM25 over :meth:`passages`; ``None`` without a corpus."""
+        own = self._call("selfspec_retriever")
+        if own is None:
+            from selfspec.retrieval import bm25_retriever
+
+            return bm25_retriever(self.passages(), self.context, k1, b)
+        if isinstance(own, type) or not isinstance(own, Retriever):
+            raise self._wrong("selfspec_retriever", f"returned {_a(own)}", "Return an object with search(query, k)")
+        return own
+
+    def _call(self, hook: str, read: Callable[[Any], Any] = lambda answer: answer) -> Any:
+        """Ask a hook and ``read`` its answer; whatever either raises names the domain."""
+        caller: Callable[..., Any] = getattr(self._manager.hook, hook)
+        try:
+            return read(caller(context=self.context))
+        except SelfspecError as problem:
+            line = " ".join(str(problem).splitlines())
+            raise type(problem)(f"domain {self.name!r}: {line}") from None
+        except Exception as problem:  # an author's bug must name its package, not ours
+            mend = "Mend the hook (--verbose shows the traceback)"
+            raise self._wrong(hook, f"raised {_line(problem)}", mend) from problem
+
+    def _one(self, hook: str, kind: type) -> Any:
+        answer = self._call(hook)
+        if not isinstance(answer, kind):
+            raise self._wrong(hook, f"returned {_a(answer)}", f"Return a selfspec {kind.__name__}")
+        return answer
+
+    def _many(self, hook: str, kind: type) -> list[Any]:
+        mend = f"Return a list of selfspec {kind.__name__}"
+        items = self._call(hook, _listed)
+        if not isinstance(items, list):
+            raise self._wrong(hook, f"returned {_a(items)}", mend)
+        for number, item in enumerate(items, 1):
+            if not isinstance(item, kind):
+                raise self._wrong(hook, f"returned {_a(item)} as item {number}", mend)
+        return items
+
+    def _unique(self, hook: str, names: list[str], what: str) -> None:
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise self._wrong(hook, f"gives two {what} named {twice!r}", "Rename one")
+
+    def _wrong(self, hook: str, what: str, mend: str) -> PluginError:
+        return PluginError(f"domain {self.name!r} ({self.entry}): hook {hook!r} {what}. {mend}.")
+
+
+def _listed(answer: Any) -> Any:
+    """Return what can be read item by item as a list (a generator runs here), all else as it is."""
+    readable = isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
+    return list(answer) if readable else answer
+
+
+def _a(value: object) -> str:
+    name = type(value).__name__
+    return "None" if value is None else f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+
+
+def _line(problem: BaseException) -> str:
+    """Return the kind and the first line of what an author's code raised."""
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0].rstrip('.')}" if lines else type(problem).__name__
+
+
+def model_path(name: str) -> Path:
+    """Return the folder of an installed base model. Raises :class:`PluginError`."""
+    entry = find(name, MODELS, "model")
+    try:
+        return Path(EntryPoint(entry.name, entry.value, MODELS).load()())
+    except (Exception, SystemExit) as problem:  # as for domains
+        mend = f"Reinstall it: pip install --force-reinstall {entry.package}"
+        raise PluginError(f"model {name!r} ({entry}): {entry.value!r} failed: {_line(problem)}. {mend}.") from problem

@@ -1,0 +1,244 @@
+"""Stage 5: scores, comparison and the run's result: ``report.json`` and the table on the screen.
+
+``report.json`` is made of files of the run alone and holds no time or path, so that equal runs
+have equal reports. :class:`Report` is what ``selfspec.run`` returns.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from selfspec import health, jsonl, metrics
+from selfspec.compare import Gain, Scores, TaskGain, compare
+from selfspec.errors import DataError
+from selfspec.evaluation import Items, systems
+from selfspec.plugins import Domain
+from selfspec.rundir import RunDirectory
+from selfspec.types import Example, Metric, Task
+
+FILE = "report.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One system on one task at one number of shots; scores are points, 0 to 100."""
+
+    system: str
+    task: str
+    title: str
+    shots: int
+    items: int
+    source: str
+    scores: Mapping[str, float]
+    in_format: float
+    """Share of answers in the asked format, in percent."""
+    right_given_format: float
+    """Mean F1 of those answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A system against the base, on F1."""
+
+    system: str
+    against: str
+    shots: int
+    gain: Gain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The result of a run."""
+
+    domain: str
+    model: str
+    recipe: str
+    cells: tuple[Cell, ...]
+    comparisons: tuple[Comparison, ...]
+    stages: tuple[Mapping[str, Any], ...]
+    """Health figures of the stages."""
+    first_failure: str
+    """Which stage failed its gate first; empty: none."""
+
+    @property
+    def gain(self) -> Gain:
+        """The last adapter against the base without a template, at the fewest shots.
+
+        Raises :class:`DataError` when the run has no adapter.
+        """
+        if not self.comparisons:
+            raise DataError("this report compares nothing: the run has no adapter. Run `selfspec train` first.")
+        fewest = min(c.shots for c in self.comparisons)
+        return [c for c in self.comparisons if c.shots == fewest and c.against == "base"][-1].gain
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, documented in docs/json.md."""
+        return _rounded(dataclasses.asdict(self))  # type: ignore[no-any-return]
+
+
+def make_report(run: RunDirectory, domain: Domain, adapters: Sequence[str], items: Sequence[Items]) -> Report:
+    """Score every prediction, compare the systems, write ``report.json`` and return what it holds."""
+    known = metrics.table(domain.metrics())
+    names = [system.name for system in systems(run.settings, adapters)]
+    cells, scores = [], {}
+    for name in names:
+        for shots in run.settings.evaluation.shots:
+            table = {i.task.name: _scored(run.path, name, shots, i, known) for i in items}
+            cells += [cell for cell, _ in table.values()]
+            scores[name, shots] = {task: f1 for task, (_, f1) in table.items()}
+    stages = health.figures(run.path)
+    report = Report(
+        domain=domain.name,
+        model=run.settings.model,
+        recipe=run.settings.recipe,
+        cells=tuple(cells),
+        comparisons=tuple(_comparisons(run, names, adapters, scores)),
+        stages=tuple(stages),
+        first_failure=health.first_failure(stages),
+    )
+    jsonl.write_text(run.path / FILE, json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    return load_report(run.path)
+
+
+def load_report(run: Path) -> Report:
+    """Read ``report.json`` back. Raises :class:`DataError`."""
+    try:
+        data = json.loads((run / FILE).read_text(encoding="utf-8"))
+        comparisons = [{**c, "gain": _gain(c["gain"])} for c in data.pop("comparisons")]
+        cells = tuple(Cell(**cell) for cell in data.pop("cells"))
+        stages = tuple(data.pop("stages"))
+        return Report(cells=cells, comparisons=tuple(Comparison(**c) for c in comparisons), stages=stages, **data)
+    except FileNotFoundError:
+        raise DataError(f"{run}: no {FILE}. Finish the run first.") from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{run / FILE}: damaged. Delete it and run the same command again.") from None
+
+
+def _gain(values: dict[str, Any]) -> Gain:
+    tasks = tuple(TaskGain(**t) for t in values.pop("tasks"))
+    return Gain(**{**values, "leave_one_out": tuple(values["leave_one_out"])}, tasks=tasks)
+
+
+def _comparisons(
+    run: RunDirectory, names: Sequence[str], adapters: Sequence[str], scores: Mapping[tuple[str, int], Scores]
+) -> list[Comparison]:
+    evaluation = run.settings.evaluation
+    return [
+        Comparison(
+            system=name,
+            against=base,
+            shots=shots,
+            gain=compare(scores[base, shots], scores[name, shots], evaluation.resamples, run.settings.seed),
+        )
+        for shots in evaluation.shots
+        for name in adapters
+        for base in names
+        if base not in adapters
+    ]
+
+
+def _scored(run: Path, system: str, shots: int, items: Items, known: Mapping[str, Metric]) -> tuple[Cell, list[float]]:
+    """Score one system's predictions for one task; return the cell and the F1 of each item."""
+    task = items.task
+    path = run / "predictions" / system / f"{task.name}.{shots}shot.jsonl"
+    if not path.exists():
+        raise DataError(f"{path}: no predictions. Run `selfspec eval` on this run again.")
+    given = {record["id"]: record["prediction"] for _, record in jsonl.read(path)}
+    if given.keys() != {e.id for e in items.examples}:
+        raise DataError(f"{path}: predictions of other items than the task has now. Choose another --out.")
+    predictions = [given[e.id] for e in items.examples]
+    f1 = _each(known["token_f1"], predictions, items.examples, task)
+    formed = [metrics.in_format(p, task.answer) for p in predictions]
+    right = [score for score, ok in zip(f1, formed, strict=True) if ok]
+    cell = Cell(
+        system=system,
+        task=task.name,
+        title=task.title,
+        shots=shots,
+        items=len(predictions),
+        source=items.source,
+        scores={m.name: 100 * _value(m, predictions, items.examples, task) for m in metrics.metrics_of(task, known)},
+        in_format=100 * sum(formed) / len(formed),
+        right_given_format=100 * sum(right) / len(right) if right else 0.0,
+    )
+    return cell, f1
+
+
+def _each(metric: Metric, predictions: Sequence[str], examples: Sequence[Example], task: Task) -> list[float]:
+    assert metric.score is not None
+    return [metric.score(p, e, task.answer) for p, e in zip(predictions, examples, strict=True)]
+
+
+def _value(metric: Metric, predictions: Sequence[str], examples: Sequence[Example], task: Task) -> float:
+    if metric.pool is not None:
+        return metric.pool(predictions, examples, task.answer)
+    each = _each(metric, predictions, examples, task)
+    return sum(each) / len(each)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def show(report: Report, costs: Mapping[str, float], out: IO[str]) -> None:
+    """Print the comparison as a table, one a number of shots, and what each stage cost."""
+    from rich.console import Console
+
+    console = Console(file=out, width=None if out.isatty() else 120)
+    for shots in sorted({cell.shots for cell in report.cells}):
+        console.print(_table(report, shots))
+        for line in _summary(report, shots):
+            console.print(line, highlight=False)
+    if report.first_failure:
+        console.print(f"Look here first: {report.first_failure}.", highlight=False, style="yellow")
+    if costs:
+        parts = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in costs.items())
+        console.print(f"Cost: {parts}; {sum(costs.values()):.0f} s in all.", highlight=False)
+
+
+def _table(report: Report, shots: int) -> Any:
+    from rich.table import Table
+
+    cells = [cell for cell in report.cells if cell.shots == shots]
+    names = list(dict.fromkeys(cell.system for cell in cells))
+    gains = {t.task: t for c in report.comparisons if c.shots == shots and c.against == "base" for t in c.gain.tasks}
+    table = Table(title=f"{report.domain} on {report.model}, {shots}-shot: F1 (answers in format, %)")
+    table.add_column("task")
+    table.add_column("items", justify="right")
+    for name in names:
+        table.add_column(name, justify="right")
+    if gains:
+        table.add_column("gain [95%]", justify="right")
+    for task in dict.fromkeys(cell.task for cell in cells):
+        row = {cell.system: cell for cell in cells if cell.task == task}
+        first = next(iter(row.values()))
+        mark = "*" if first.source == "packaged samples" else ""
+        scores = [f"{row[n].scores['token_f1']:.1f} ({row[n].in_format:.0f})" for n in names]
+        table.add_row(first.title + mark, str(first.items), *scores, *([_interval(gains[task])] if gains else []))
+    table.caption = "* packaged samples" if any(c.source == "packaged samples" for c in cells) else None
+    return table
+
+
+def _interval(gain: TaskGain | Gain) -> str:
+    return f"{gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}]"
+
+
+def _summary(report: Report, shots: int) -> list[str]:
+    lines = []
+    for c in report.comparisons:
+        if c.shots == shots:
+            g = c.gain
+            lines.append(
+                f"{c.system} against {c.against}: mean {_interval(g)}, median {g.median:+.1f}, leaving one task out "
+                f"{g.leave_one_out[0]:+.1f} to {g.leave_one_out[1]:+.1f}; better on {g.better} of {len(g.tasks)} tasks."
+            )
+    return lines

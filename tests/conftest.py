@@ -1,0 +1,107 @@
+"""What several tests share: a tiny random model with a tokenizer of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfspec import jsonl
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> Any:
+    """A byte-level tokenizer with ``<|endoftext|>`` (id 0) and ``<|pad|>`` (id 1)."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    raw.train_from_iterator(
+        [],
+        trainers.BpeTrainer(
+            special_tokens=["<|endoftext|>", "<|pad|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+        ),
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|endoftext|>", pad_token="<|pad|>")
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tiny_tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random two-layer Llama (0.1 M parameters, context 2048) and its tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=258,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=2048,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=1,
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(folder)
+    return folder
+
+
+FACTS = ("Two and two make four.", "Three and one make four.", "Five less one is four.", "Six is twice three.")
+
+
+def write_domain(site: Path, name: str = "sums", seeds: int = 6, items: int = 12) -> None:
+    """Install a small zero-Python domain into ``site`` the way pip does: files and metadata."""
+    package, info = site / f"selfspec_{name}", site / f"selfspec_domain_{name}-1.0.dist-info"
+    (package / "samples").mkdir(parents=True)
+    info.mkdir()
+    (package / "__init__.py").write_text('"""A domain of files."""\n')
+    (package / "domain.yaml").write_text(
+        f"name: {name}\ntitle: Sums\nsummary: Small sums.\nexpertise: arithmetical\nretrieval: true\n"
+    )
+    jsonl.write(
+        package / "seeds.jsonl",
+        [
+            {
+                "id": f"s{i}",
+                "task": "sums",
+                "instruction": f"Work out sum number {i}.",
+                "input": f"{i}+{i}",
+                "output": str(2 * i),
+            }
+            for i in range(seeds)
+        ],
+    )
+    jsonl.write(
+        package / "corpus.jsonl", [{"id": f"p{i}", "text": f"{f} Number {i}." * 4} for i, f in enumerate(FACTS)]
+    )
+    jsonl.write(
+        package / "samples" / "sums.jsonl",
+        [{"id": f"item-{i}", "input": f"{i}+1", "references": [str(i + 1)]} for i in range(items)],
+    )
+    (package / "tasks.yaml").write_text(
+        "- name: sums\n  title: Sums\n  instruction: Add.\n  answer: {kind: number}\n  metrics: [numeric_match]\n"
+        "  samples: samples/sums.jsonl\n  max_answer_tokens: 6\n"
+    )
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: selfspec-domain-{name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[selfspec.domains]\n{name} = selfspec_{name}\n")
+
+
+@pytest.fixture(scope="session")
+def domain_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site folder that holds the small domain ``sums``."""
+    site = tmp_path_factory.mktemp("site")
+    write_domain(site)
+    return site
+
+
+@pytest.fixture
+def sums(domain_site: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The small domain, importable; returns its name."""
+    monkeypatch.syspath_prepend(domain_site)
+    return "sums"

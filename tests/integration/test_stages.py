@@ -1,0 +1,188 @@
+"""The stages on a small random model and a small domain: everything but sense is real."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import selfspec
+from selfspec import DataError, ModelError, YieldError, jsonl
+from selfspec.cli import invoke
+from selfspec.config import Settings, build
+from selfspec.pipeline import opened
+
+SMALL = {
+    "instructions": {"count": 8, "max_new_tokens": 24, "requests_per_block": 2},
+    "responses": {"max_new_tokens": 10, "items_per_block": 4, "keep_unfinished": True},
+    "retrieval": {"k": 2},
+    "training": {"epochs": 2, "batch_size": 4, "micro_batch_size": 2, "checkpoint_steps": 2},
+    "evaluation": {"items_per_block": 5, "shots": [0, 2]},
+}
+
+
+def settings_for(domain: str, model: Path, **values: Any) -> Settings:
+    return build("quick", {"domain": domain, "model": str(model), **SMALL, **values})
+
+
+def write_instructions(out: Path, settings: Settings, count: int = 8) -> None:
+    """Stand in for stage 1, which a random model cannot do."""
+    with opened(settings, out) as session:
+        folder = session.run.iteration(1)
+    records = [
+        {
+            "id": f"i1-{i}",
+            "instruction": f"Say what {i} and two make.",
+            "input": f"{i}, 2",
+            "seeds": ["s1"],
+            "similarity": 0.0,
+        }
+        for i in range(count)
+    ]
+    health = {"stage": "instructions", "candidates": count, "kept": count, "parsed": count, "refused": {}}
+    jsonl.write(folder / "instructions.health.jsonl", [health])
+    jsonl.write(folder / "instructions.jsonl", records)
+
+
+@pytest.fixture
+def ready(tmp_path: Path, sums: str, tiny_folder: Path) -> tuple[Path, Settings]:
+    """A run directory whose instructions are written."""
+    settings = settings_for(sums, tiny_folder)
+    write_instructions(tmp_path / "run", settings)
+    return tmp_path / "run", settings
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    return [record for _, record in jsonl.read(path)]
+
+
+@pytest.mark.slow
+def test_a_run_goes_to_its_end_and_is_shown_again(
+    ready: tuple[Path, Settings], capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, settings = ready
+    report = selfspec.run(settings=settings, out=out)
+    assert {c.system for c in report.cells} == {"base", "base+alpaca", "specialised"}
+    assert {c.shots for c in report.cells} == {0, 2}
+    assert report.gain.tasks[0].task == "sums"
+    responses = records(out / "iteration-1" / "responses.jsonl")
+    assert [len(r["passages"]) for r in responses] == [2] * 8
+    assert all(sum(p["posterior"] for p in r["passages"]) == pytest.approx(1, abs=1e-3) for r in responses)
+    log = records(out / "iteration-1" / "training.log.jsonl")
+    assert [entry["step"] for entry in log] == list(range(1, 9))
+    assert log[-1]["loss"] < log[0]["loss"]
+    again = selfspec.run(settings=settings, out=out)
+    assert again == report
+    assert invoke(["run", "--domain", "sums", "--out", str(out)]) == 2  # other settings than the run's
+    assert "made with " in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_stages_alone_make_the_same_bytes_as_a_run(ready: tuple[Path, Settings], tmp_path: Path) -> None:
+    out, settings = ready
+    write_instructions(tmp_path / "other", settings)
+    selfspec.run(settings=settings, out=out)
+    for stage in ("respond", "train", "eval"):
+        selfspec.stage(stage, settings, tmp_path / "other")
+    assert contents(tmp_path / "other") == contents(out)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes but those of the clock and the lock."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in ("costs.jsonl", "lock"))
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def test_the_record_holds_settings_versions_and_hashes(ready: tuple[Path, Settings]) -> None:
+    out, settings = ready
+    record = yaml.safe_load((out / "run.yaml").read_text())
+    assert record["settings"]["training"]["epochs"] == 2
+    assert record["versions"]["torch"].startswith("2.")
+    assert len(record["hashes"]["domain"]) == 64
+    assert settings.seed == record["settings"]["seed"]
+
+
+def test_a_stage_without_the_one_before_says_which(tmp_path: Path, sums: str, tiny_folder: Path) -> None:
+    settings = settings_for(sums, tiny_folder)
+    with pytest.raises(DataError, match=r"no instructions\.jsonl\. Run `selfspec generate` first"):
+        selfspec.stage("respond", settings, tmp_path / "run")
+    with pytest.raises(DataError, match=r"no responses\.jsonl\. Run `selfspec respond` first"):
+        selfspec.stage("train", settings, tmp_path / "run")
+
+
+def test_a_base_that_writes_no_list_stops_with_the_reasons(tmp_path: Path, sums: str, tiny_folder: Path) -> None:
+    settings = settings_for(sums, tiny_folder)
+    with pytest.raises(YieldError, match=r"instructions: 0 kept of 80 tasks asked for in 4 requests; refused: \{"):
+        selfspec.stage("generate", settings, tmp_path / "run")
+    assert (tmp_path / "run" / "iteration-1" / "requests.jsonl.part").exists()  # nothing is lost
+
+
+def test_a_prompt_that_cannot_fit_the_context_says_what_to_lower(tmp_path: Path, sums: str, tiny_folder: Path) -> None:
+    values = {**SMALL, "instructions": {"max_new_tokens": 2000}}
+    settings = build("quick", {"domain": sums, "model": str(tiny_folder), **values})
+    with pytest.raises(
+        ModelError, match=r"the instruction prompt with 3 seeds does not fit: the context of .* is 2048"
+    ):
+        selfspec.stage("generate", settings, tmp_path / "run")
+
+
+def test_a_loss_that_is_no_number_stops_training(ready: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    out, _ = ready
+    folder = out / "iteration-1"
+    jsonl.write(
+        folder / "responses.jsonl",
+        [{"id": f"r{i}", "instruction": "Add.", "input": "1", "response": "2", "fault": ""} for i in range(8)],
+    )
+    (out / "run.yaml").write_text(
+        (out / "run.yaml").read_text().replace("learning_rate: 0.001", "learning_rate: 1.0e+30")
+    )
+    with pytest.raises(ModelError, match=r"training: the loss is nan at step \d+. Lower training.learning_rate"):
+        selfspec.stage("train", _settings(out), out)
+
+
+def _settings(out: Path) -> Settings:
+    from selfspec.rundir import settings_of
+
+    return settings_of(out)
+
+
+def test_eval_without_an_adapter_measures_the_base(
+    tmp_path: Path, sums: str, tiny_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = invoke(["eval", "-d", sums, "-m", str(tiny_folder), "-o", str(tmp_path / "run"), "--limit", "4", "--json"])
+    assert code == 0
+    report = json.loads(capfd.readouterr().out)
+    assert {cell["system"] for cell in report["cells"]} == {"base", "base+alpaca"}
+    assert {cell["items"] for cell in report["cells"]} == {4}
+    assert report["comparisons"] == []
+
+
+@pytest.mark.slow
+def test_the_second_iteration_generates_with_the_first_adapter(ready: tuple[Path, Settings]) -> None:
+    out, settings = ready
+    import dataclasses
+
+    two = dataclasses.replace(
+        settings, iterations=2, contrast=dataclasses.replace(settings.contrast, new_instructions=False)
+    )
+    (out / "run.yaml").unlink()
+    report = selfspec.run(settings=two, out=out)
+    assert {c.system for c in report.cells} >= {"specialised-1", "specialised-2"}
+    second = records(out / "iteration-2" / "responses.jsonl")
+    assert [r["id"] for r in second] == [r["id"] for r in records(out / "iteration-1" / "responses.jsonl")]
+    assert (out / "iteration-2" / "adapter" / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_training_on_a_4_bit_base(tmp_path: Path, sums: str, tiny_folder: Path) -> None:
+    settings = settings_for(sums, tiny_folder, quantize="nf4")
+    write_instructions(tmp_path / "run", settings)
+    selfspec.stage("respond", settings, tmp_path / "run")
+    adapter = selfspec.stage("train", settings, tmp_path / "run")
+    (health,) = records(tmp_path / "run" / "iteration-1" / "training.health.jsonl")
+    assert isinstance(adapter, Path)
+    assert health["adapter_norm"] > 0
+    assert health["reload_difference"] < 0.1

@@ -1,0 +1,5 @@
+from selfspec import hookimpl
+
+
+@hookimpl
+def selfspec_seed() -> None: ...

@@ -1,0 +1,5 @@
+from selfspec import hookimpl
+
+
+@hookimpl
+def selfspce_card() -> None: ...

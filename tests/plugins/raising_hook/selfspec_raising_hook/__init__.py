@@ -1,0 +1,6 @@
+from selfspec import hookimpl
+
+
+@hookimpl
+def selfspec_card() -> None:
+    raise KeyError("name")

@@ -1,0 +1,1 @@
+selfspec_tasks: list[object] = []

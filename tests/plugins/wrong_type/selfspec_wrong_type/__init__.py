@@ -1,0 +1,6 @@
+from selfspec import hookimpl
+
+
+@hookimpl
+def selfspec_card() -> dict[str, str]:
+    return {"name": "wrong_type"}

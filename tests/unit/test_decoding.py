@@ -1,0 +1,163 @@
+"""The fast decoding path against the reference, on random models of several architectures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    FalconConfig,
+    Gemma2Config,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    MptConfig,
+    PhiConfig,
+    Qwen2Config,
+)
+
+from selfspec.decoding import Combiner, Contrast, Group, Limits, Mixture, Plain, Row, Sampling, decode
+from selfspec.decoding.reference import reference_decode
+from selfspec.decoding.sampling import choose, uniform
+from selfspec.errors import ModelError
+
+SMALL: dict[str, Any] = {
+    "vocab_size": 258,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "bos_token_id": None,
+    "eos_token_id": 0,
+    "pad_token_id": 1,
+}
+CONFIGS = {
+    "llama": LlamaConfig(**SMALL),
+    "mistral": MistralConfig(**SMALL, sliding_window=None),
+    "qwen2": Qwen2Config(**SMALL),
+    "gemma2": Gemma2Config(**SMALL, head_dim=8, sliding_window=16),
+    "phi": PhiConfig(**{**SMALL, "num_key_value_heads": 4}),
+    "gpt2": GPT2Config(vocab_size=258, n_embd=32, n_layer=2, n_head=4, bos_token_id=None, eos_token_id=0),
+    "falcon": FalconConfig(vocab_size=258, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, alibi=False),
+    "mpt": MptConfig(vocab_size=258, d_model=32, n_layers=2, n_heads=4, max_seq_len=256, expansion_ratio=2),
+}
+
+
+def model_of(name: str, spread: float = 3.0) -> Any:
+    """A random model whose distributions are far from uniform, so that ties and luck are out."""
+    torch.manual_seed(7)
+    model = AutoModelForCausalLM.from_config(CONFIGS[name]).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.ndim > 1:
+                p.mul_(spread)
+    return model
+
+
+def groups_of(rows: int, count: int = 5) -> list[Group]:
+    """Groups of ``rows`` prompts of different lengths with uneven weights."""
+    torch.manual_seed(3)
+    weights = tuple((j + 1) / sum(range(1, rows + 1)) for j in range(rows))
+
+    def row(i: int, j: int) -> Row:
+        return Row(tuple(torch.randint(2, 258, (4 + 5 * ((3 * i + j) % 7),)).tolist()))
+
+    return [Group(f"item-{i}", tuple(row(i, j) for j in range(rows)), weights) for i in range(count)]
+
+
+def reference_ids(model: Any, group: Group, combiner: Combiner, sampling: Sampling) -> tuple[tuple[int, ...], float]:
+    """The reference's tokens without the end, and their summed log-probability."""
+    steps = [(t, float(lp[t])) for t, lp in reference_decode(model, group, combiner, sampling, end=0)]
+    return tuple(t for t, _ in steps if t != 0), sum(lp for _, lp in steps)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_mixture_equals_the_reference_on_every_architecture(name: str, tiny_tokenizer: Any) -> None:
+    model, groups = model_of(name), groups_of(rows=5)
+    sampling = Sampling(max_new_tokens=24)
+    for done in decode(model, tiny_tokenizer, groups, Mixture(), sampling, Limits(rows=15)):
+        group = next(g for g in groups if g.key == done.key)
+        ids, logprob = reference_ids(model, group, Mixture(), sampling)
+        assert done.ids == ids
+        assert done.logprob == pytest.approx(logprob, abs=1e-3)
+        assert done.logprob / max(len(ids), 1) == pytest.approx(logprob / max(len(ids), 1), abs=1e-4)
+
+
+@pytest.mark.parametrize("form", ["paper", "plausible"])
+def test_contrast_of_mixtures_equals_the_reference(form: Any, tiny_tokenizer: Any) -> None:
+    model, groups, sampling = model_of("llama"), groups_of(rows=4), Sampling(max_new_tokens=16)
+    combiner = Contrast(form=form)
+    for done in decode(model, tiny_tokenizer, groups, combiner, sampling):
+        group = next(g for g in groups if g.key == done.key)
+        assert done.ids == reference_ids(model, group, combiner, sampling)[0]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_batch_size_and_order_do_not_change_a_result(temperature: float, tiny_tokenizer: Any) -> None:
+    model, groups = model_of("llama", spread=2.0), groups_of(rows=2, count=12)
+    sampling = Sampling(max_new_tokens=20, temperature=temperature, top_p=0.98, seed=5, stage="test")
+    together = {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Mixture(), sampling, Limits(rows=8))}
+    for group in reversed(groups):
+        (alone,) = decode(model, tiny_tokenizer, [group], Mixture(), sampling)
+        assert together[group.key] == alone.ids
+
+
+def test_groups_of_different_sizes_share_a_batch(tiny_tokenizer: Any) -> None:
+    model, sampling = model_of("llama"), Sampling(max_new_tokens=12)
+    groups = [Group(f"g{n}", groups_of(rows=n, count=1)[0].rows) for n in (1, 3, 5)]
+    for done in decode(model, tiny_tokenizer, groups, Mixture(), sampling):
+        group = next(g for g in groups if g.key == done.key)
+        assert done.ids == reference_ids(model, group, Mixture(), sampling)[0]
+
+
+def test_the_posterior_is_prior_times_likelihood(tiny_tokenizer: Any) -> None:
+    group = groups_of(rows=3, count=1)[0]
+    (done,) = decode(model_of("llama"), tiny_tokenizer, [group], Mixture(), Sampling(max_new_tokens=8))
+    joint = torch.tensor(group.log_weights, dtype=torch.float64) + torch.tensor(done.row_logprobs, dtype=torch.float64)
+    assert done.posterior == pytest.approx(joint.softmax(0).tolist())
+
+
+def test_a_stop_string_ends_and_is_cut(tiny_tokenizer: Any) -> None:
+    model, group = model_of("llama"), Group("g", groups_of(rows=1, count=1)[0].rows)
+    (free,) = decode(model, tiny_tokenizer, [group], Plain(), Sampling(max_new_tokens=20))
+    stop = free.text[5:7]
+    (cut,) = decode(model, tiny_tokenizer, [group], Plain(), Sampling(max_new_tokens=20, stop=(stop,)))
+    assert cut.text == free.text[: free.text.index(stop)]
+    assert cut.finish == "stop"
+
+
+def test_a_prompt_without_room_is_refused_with_the_item(tiny_tokenizer: Any) -> None:
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**SMALL, max_position_embeddings=32)).eval()
+    group = Group("q7", (Row((5,) * 30),))
+    with pytest.raises(ModelError, match=r"item 'q7': a prompt of 30 tokens and 8 new ones exceed .* context of 32"):
+        list(decode(model, tiny_tokenizer, [group], Plain(), Sampling(max_new_tokens=8)))
+
+
+def test_nan_is_refused(tiny_tokenizer: Any) -> None:
+    model = model_of("llama")
+    model.lm_head.weight.data[3] = float("nan")
+    with pytest.raises(ModelError, match="the model gives NaN"):
+        list(decode(model, tiny_tokenizer, groups_of(1), Plain(), Sampling(max_new_tokens=4)))
+
+
+def test_sampled_frequencies_follow_the_nucleus() -> None:
+    p = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    sampling = Sampling(max_new_tokens=1, temperature=1.0, top_p=0.9, stage="s")
+    keys = [str(i) for i in range(4000)]
+    counts = torch.bincount(choose(p.log().expand(4000, 4), keys, [0] * 4000, sampling), minlength=4) / 4000
+    assert counts.tolist() == pytest.approx([0.5 / 0.95, 0.3 / 0.95, 0.15 / 0.95, 0], abs=0.03)
+
+
+def test_draws_depend_on_every_part_of_the_counter() -> None:
+    draws = {uniform(s, st, i, n) for s in (0, 1) for st in "ab" for i in "xy" for n in (0, 1)}
+    assert len(draws) == 16
+    assert all(0 <= d < 1 for d in draws)
+
+
+def test_the_paper_form_of_contrast_falls_back_where_the_two_agree() -> None:
+    logp = torch.tensor([[[0.6, 0.4], [0.6, 0.4]], [[0.9, 0.1], [0.5, 0.5]]]).log()
+    out = Contrast(form="paper")(logp, torch.zeros(2, 2)).exp()
+    assert torch.allclose(out, torch.tensor([[0.6, 0.4], [1.0, 0.0]]))
