@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PACKAGES := . models/nano domains/biomed
+PACKAGES := . models/nano domains/biomed domains/finance domains/sports
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SELFSPEC_DATA ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data))
 export SELFSPEC_DATA
 
-.PHONY: run test lint wheels setup clean
+.PHONY: run test lint wheels registry setup clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.installed
@@ -15,18 +15,23 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@if [ -n "$$SELFSPEC_DATA" ]; then echo "real data: $$SELFSPEC_DATA"; else echo "real data: none, its tests are skipped"; fi
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy selfspec domains models
 	$(BIN)/lint-imports
+	$(BIN)/python -m selfspec.registry build --check
 
 wheels: $(VENV)/.installed
 	rm -rf dist
-	for package in $(PACKAGES); do $(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./$$package || exit 1; done
-	@ls dist
+	$(BIN)/python tools/wheels.py --out dist $(PACKAGES)
+	$(BIN)/python -m selfspec.registry build --wheels dist
+
+registry: $(VENV)/.installed
+	$(BIN)/python -m selfspec.registry build
+	$(BIN)/python tools/check_registry.py
 
 setup: $(VENV)/.installed
 

@@ -13,15 +13,24 @@ The field docstrings are the reference; the defaults are the paper's (DESIGN 3).
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 from selfspec.errors import ConfigError, did_you_mean
+
+MAY_BE_ZERO = (
+    "supervised_limit seed limit shots count demonstrations min_yield max_similarity "
+    "temperature k k1 b alpha warmup_ratio"
+)
+"""Last parts of the settings that zero makes sense for; every other number must be above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +99,11 @@ class ContrastSettings:
 class TrainingSettings:
     """Stage 3: LoRA on the Alpaca template, loss on the response only."""
 
+    source: Literal["synthetic", "shuffled", "seeds", "supervised"] = "synthetic"
+    """What is trained on: the run's own data; the same with its responses shuffled (a control: what
+    format alone brings); the seeds alone; or the tasks' training splits (the paper's upper bound)."""
+    supervised_limit: int = 1000
+    """Of ``supervised``: examples of each task; 0: all."""
     r: int = 8
     alpha: int = 16
     learning_rate: float = 3e-4
@@ -118,6 +132,8 @@ class EvaluationSettings:
     tasks: tuple[str, ...] = ()
     """Names of tasks; none: all."""
     base_templates: tuple[str, ...] = ("none", "alpaca")
+    systems: tuple[str, ...] = ()
+    """Other models to put beside: ``MODEL[+ADAPTER][@TEMPLATE]``, each; a template is ``none`` unless said."""
     items_per_block: int = 64
     resamples: int = 2000
     """Of the paired bootstrap."""
@@ -142,6 +158,8 @@ class Settings:
     quantize: Literal["none", "nf4"] = "none"
     seed: int = 0
     iterations: int = 1
+    held_out: tuple[str, ...] = ()
+    """Tasks whose seeds are used for nothing: not for generation, training or demonstrations."""
     corpus: tuple[str, ...] = ()
     """Files and folders; none: the packaged passages."""
     data: str = ""
@@ -193,19 +211,26 @@ def _recipe(name: str) -> dict[str, Any]:
     path = Path(name)
     if name in recipes():
         text = files("selfspec").joinpath("recipes", f"{name}.yaml").read_text(encoding="utf-8")
-    elif path.suffix in (".yaml", ".yml") and path.exists():
-        text = path.read_text(encoding="utf-8")
+    elif path.suffix in (".yaml", ".yml") and path.is_file():
+        text = _text(path)
     else:
         raise ConfigError(
             f"no recipe {name!r}.{did_you_mean(name, recipes())} Known: {', '.join(recipes())}, or a .yaml file."
         )
     try:
         values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # ValueError: a date such as 2026-13-45
         raise ConfigError(f"recipe {name}: not YAML ({str(problem).splitlines()[0]}). Mend it.") from None
     if not isinstance(values, dict):
         raise ConfigError(f"recipe {name}: must be a mapping of settings. Write 'training:' and so on.")
     return values
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"recipe {path}: not UTF-8. Save the file as UTF-8.") from None
 
 
 def _assignment(text: str) -> dict[str, Any]:
@@ -216,7 +241,9 @@ def _assignment(text: str) -> dict[str, Any]:
         raise ConfigError(f"--set {text!r}: must be key=value. Example: --set training.epochs=2.")
     try:
         parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
+        parsed = value
+    if isinstance(parsed, datetime.date):  # a name that looks like one
         parsed = value
     nested: Any = "" if parsed is None else parsed
     for part in reversed(key.split(".")):
@@ -240,7 +267,7 @@ def _fill(cls: type, values: Any, prefix: str) -> Any:
     hints = typing.get_type_hints(cls)
     for key in values:
         if key not in hints:
-            full = _full(prefix, str(key), values)
+            full = _full(prefix, key, values)
             raise ConfigError(
                 f"unknown setting {full!r}.{did_you_mean(full, _keys(Settings))} See docs/settings.md for all of them."
             )
@@ -249,10 +276,10 @@ def _fill(cls: type, values: Any, prefix: str) -> Any:
     return cls(**{key: _convert(hints[key], value, prefix + key) for key, value in values.items()})
 
 
-def _full(prefix: str, key: str, values: Mapping[str, Any]) -> str:
+def _full(prefix: str, key: Any, values: Mapping[Any, Any]) -> str:
     """The dotted key that the user wrote, for the suggestion."""
     inner = values[key]
-    return prefix + key + ("." + next(iter(inner)) if isinstance(inner, Mapping) and inner else "")
+    return f"{prefix}{key}" + (f".{next(iter(inner))}" if isinstance(inner, Mapping) and inner else "")
 
 
 def _example(cls: type, prefix: str) -> str:
@@ -280,26 +307,31 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
         raise ConfigError(f"setting {key!r} is {value!r}. Choose one of: {choices}.")
     if typing.get_origin(kind) is tuple:
         item = typing.get_args(kind)[0]
-        values = value.split(",") if isinstance(value, str) and value else value
-        values = values if isinstance(values, list | tuple) else [values] if values != "" else []
+        value = [part.strip() for part in value.split(",")] if isinstance(value, str) and value else value
+        values = value if isinstance(value, list | tuple) else [] if value in ("", None) else [value]
         return tuple(_convert(item, _number(v) if item is int else v, key) for v in values)
     return _scalar(kind, value, key)
 
 
 def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _scalar(kind: Any, value: Any, key: str) -> Any:
-    if kind is float and isinstance(value, str):  # YAML 1.1 reads 3e-4 as text
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind is str and isinstance(value, int | float | types.NoneType):
+    if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):  # YAML 1.1 reads 3e-4 as text
+            value = float(value)
+    if kind is str and isinstance(value, int | float | types.NoneType) and not isinstance(value, bool):
         return "" if value is None else str(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ConfigError(f"setting {key!r} is {value!r}, must be {kind.__name__}. Mend the value.")
+    if kind is not str and kind is not bool:
+        _in_range(value, key)
     return value
+
+
+def _in_range(value: float, key: str) -> None:
+    zero = key.rpartition(".")[2] in MAY_BE_ZERO.split()
+    if not 0 <= value < math.inf or (value == 0 and not zero):
+        least = "0 or more" if zero else "above 0"
+        raise ConfigError(f"setting {key!r} is {value!r}, must be {least}. Mend the value.")

@@ -15,8 +15,8 @@ from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 NO_INPUT = "<noinput>"
-ITEM = re.compile(r"(?m)^#*\s*(\d+)\.\s*Instruction:")
-INPUT = re.compile(r"(?m)^\s*(?:\d+\.\s*)?Input:")
+ITEM = re.compile(r"(?m)^(?:#+\s*|[^\S\n]*)\d+\.\s*Instruction:")
+INPUT = re.compile(r"(?m)^[^\S\n]*(?:\d+\.\s*)?Input:")
 SHORTEST, LONGEST = 3, 150
 """Words of an instruction (Self-Instruct)."""
 IMPOSSIBLE = re.compile(
@@ -32,6 +32,7 @@ class Candidate:
     """One parsed list item."""
 
     number: int
+    """Its place in the answer, from 0; the model's own numbers may repeat."""
     instruction: str
     input: str
     fault: str = ""
@@ -45,15 +46,13 @@ def parse_list(text: str, complete: bool) -> Iterator[Candidate]:
     line. ``complete`` tells whether the model ended the list itself; otherwise its last item is
     cut off in the middle.
     """
-    pieces = ITEM.split(f"###\n0. Instruction:{text}")[1:]
-    numbers, bodies = pieces[::2], pieces[1::2]
-    for i, (number, body) in enumerate(zip(numbers, bodies, strict=True)):
-        cut = not complete and i == len(bodies) - 1
-        yield _candidate(int(number), body, cut)
+    bodies = ITEM.split(f"###\n0. Instruction:{text}")[1:]
+    for number, body in enumerate(bodies):
+        yield _candidate(number, body, cut=not complete and number == len(bodies) - 1)
 
 
 def _candidate(number: int, body: str, cut: bool) -> Candidate:
-    body = re.split(r"(?m)^#{2,}\s*$", body)[0]
+    body = re.split(r"(?m)^#{2,}[^\S\n]*$", body, maxsplit=1)[0]
     parts = INPUT.split(body)
     instruction = " ".join(parts[0].split())
     if cut:

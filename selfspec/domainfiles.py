@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from selfspec import jsonl
-from selfspec.errors import DataError, PluginError, SelfspecError, did_you_mean
+from selfspec.errors import DataError, MissingDataError, PluginError, SelfspecError, did_you_mean
 from selfspec.hookspecs import hookimpl
 from selfspec.types import (
     AnswerFormat,
@@ -204,7 +204,10 @@ def _files_reader(files: dict[str, str]) -> Reader:
     def read(root: Path, split: str) -> Iterator[Example]:
         path = root / files[split]
         packed = path.with_name(path.name + ".gz")
-        return examples_from_file(packed if packed.exists() and not path.exists() else path)
+        found = next((p for p in (path, packed) if p.exists()), None)
+        if found is None:
+            raise MissingDataError(f"{path.parent}: no file {path.name} or {packed.name}. Put it there.")
+        return examples_from_file(found)
 
     return read
 

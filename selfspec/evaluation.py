@@ -12,7 +12,7 @@ Alpaca template, the specialised model the template that it was trained on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from selfspec.config import EvaluationSettings, Settings
 from selfspec.decoding import Group, Plain, Row, Sampling
 from selfspec.decoding.sampling import uniform
 from selfspec.errors import ConfigError, DataError, MissingDataError, ModelError, did_you_mean
-from selfspec.models import Base, attach, detach
+from selfspec.models import Base, attach, detach, load_base
 from selfspec.plugins import Domain
-from selfspec.progress import bar, say
+from selfspec.progress import Advance, bar, say
 from selfspec.rundir import Journal, RunDirectory
 from selfspec.templates import Template, template
 from selfspec.types import Example, Seed, Skipped, Task
@@ -35,7 +35,14 @@ class System:
 
     name: str
     template: str
-    adapter: str | None = None
+    adapter: Path | None = None
+    model: str = ""
+    """Another base than the run's: as ``--model`` takes it."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the run's base itself: what the others are compared with."""
+        return not self.model and self.adapter is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,45 +56,57 @@ class Items:
     skipped: Mapping[str, int]
 
 
-def evaluate(
-    run: RunDirectory, domain: Domain, base: Base, adapters: Mapping[str, Path], items: Sequence[Items]
-) -> Path:
+def evaluate(run: RunDirectory, domain: Domain, base: Base, systems: Sequence[System], items: Sequence[Items]) -> Path:
     """Let all systems answer all items at every number of shots; return the predictions' folder."""
     folder, settings = run.path / "predictions", run.settings
     folder.mkdir(exist_ok=True)
     jsonl.write(folder / "items.jsonl", map(_items_record, items))
-    seeds = domain.seeds()
-    loaded = attach(base, adapters) if adapters else base
-    for system in systems(settings, adapters):
+    seeds = [seed for seed in domain.seeds() if seed.task not in settings.held_out]
+    for system in systems:
+        loaded = _load(system, base, settings)
         for shots in settings.evaluation.shots:
-            for item in items:
-                _predict(
-                    folder, loaded, system, shots, item, _demonstrations(seeds, item.task, shots, settings), settings
-                )
-    base.model = detach(loaded).model
+            shown = {i.task.name: _demonstrations(seeds, i.task, shots, settings) for i in items}
+            with bar(f"{system.name} {shots}-shot", sum(len(i.examples) for i in items)) as advance:
+                for item in items:
+                    _predict(folder, loaded, system, shots, item, shown[item.task.name], settings, advance)
+        if not system.model:
+            base.model = detach(loaded).model
     return folder
 
 
-def systems(settings: Settings, adapters: Iterable[str]) -> list[System]:
-    """The base with each of its templates, then each adapter with the one that it was trained on."""
+def _load(system: System, base: Base, settings: Settings) -> Base:
+    own = load_base(system.model, settings.quantize) if system.model else base
+    return attach(own, {"adapter": system.adapter}) if system.adapter else own
+
+
+def systems_of(settings: Settings, adapters: Mapping[str, Path]) -> list[System]:
+    """The base with each of its templates, each adapter of the run with the one that it was trained
+    on, and whatever ``evaluation.systems`` names."""
     plain = {name: "base" if name == "none" else f"base+{name}" for name in settings.evaluation.base_templates}
     return [
         *(System(label, name) for name, label in plain.items()),
-        *(System(name, settings.training.template, name) for name in adapters),
+        *(System(name, settings.training.template, folder) for name, folder in adapters.items()),
+        *map(_other, settings.evaluation.systems),
     ]
+
+
+def _other(text: str) -> System:
+    """Read ``MODEL[+ADAPTER][@TEMPLATE]``."""
+    rest, _, form = text.partition("@")
+    model, _, adapter = rest.partition("+")
+    if not model:
+        raise ConfigError(f"system {text!r} names no model. Write MODEL[+ADAPTER][@TEMPLATE].")
+    label = "-".join(part.strip("/").replace("/", "_") for part in (model, adapter, form) if part)
+    return System(label, template(form or "none").name, Path(adapter) if adapter else None, model)
 
 
 def load_items(domain: Domain, settings: Settings) -> list[Items]:
     """Read every task's examples and say how many were read, skipped and why.
 
-    Raises :class:`DataError` when there is no task, or no task's file below ``data``.
+    Raises :class:`DataError` when no task's file lies below ``data``.
     """
-    items = [_load(task, settings) for task in _chosen(domain.tasks(), settings.evaluation.tasks)]
-    if not items:
-        raise DataError(
-            f"domain {domain.name!r} has no tasks, so nothing can be measured. Add tasks.yaml to the package."
-        )
-    if settings.data and all(i.source == "packaged samples" for i in items):
+    items = [_read(task, settings) for task in _chosen(domain.tasks(), settings.evaluation.tasks)]
+    if settings.data and items and all(i.source == "packaged samples" for i in items):
         raise DataError(
             f"{settings.data}: holds the files of no task of {domain.name!r}. See the lines above for their names."
         )
@@ -102,7 +121,7 @@ def _chosen(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
     return [task for task in tasks if not names or task.name in names]
 
 
-def _load(task: Task, settings: Settings) -> Items:
+def _read(task: Task, settings: Settings) -> Items:
     """The user's files, else the packaged samples; which of the two is said and stored."""
     skipped: Counter[str] = Counter()
     examples, source = list(task.samples), "packaged samples"
@@ -117,6 +136,10 @@ def _load(task: Task, settings: Settings) -> Items:
             source = f"{split} split"
         except MissingDataError as problem:
             say(f"{task.name}: {problem}")
+    if not examples:
+        raise DataError(
+            f"task {task.name!r} has no items: no packaged samples and no files. Give --data, or add samples."
+        )
     count = len(examples)
     examples = _limited(examples, settings.evaluation, settings.seed)
     left_out = "".join(f"; {n} skipped: {reason}" for reason, n in skipped.items())
@@ -153,20 +176,23 @@ def _demonstrations(seeds: Sequence[Seed], task: Task, shots: int, settings: Set
 
 
 def _predict(
-    folder: Path, base: Base, system: System, shots: int, items: Items, seeds: Sequence[Seed], settings: Settings
+    folder: Path,
+    base: Base,
+    system: System,
+    shots: int,
+    items: Items,
+    seeds: Sequence[Seed],
+    settings: Settings,
+    advance: Advance,
 ) -> None:
-    path = folder / system.name / f"{items.task.name}.{shots}shot.jsonl"
-    if path.exists():
-        return
+    path, step = folder / system.name / f"{items.task.name}.{shots}shot.jsonl", settings.evaluation.items_per_block
     path.parent.mkdir(exist_ok=True)
-    journal = Journal(path, settings.evaluation.items_per_block)
-    label = f"{system.name} {items.task.name} {shots}-shot"
-    with bar(label, len(items.examples), len(journal.records)) as advance:
-        while len(journal.records) < len(items.examples):
-            first = len(journal.records)
-            block = items.examples[first : first + settings.evaluation.items_per_block]
-            journal.extend(_answer(base, system, items.task, block, seeds, settings))
-            advance(len(block))
+    journal = Journal(path, step)
+    advance(len(journal.records), items.task.name)
+    for first in range(len(journal.records), len(items.examples), step):
+        block = items.examples[first : first + step]
+        journal.extend(_answer(base, system, items.task, block, seeds, settings))
+        advance(len(block), items.task.name)
     journal.seal()
 
 
@@ -177,7 +203,7 @@ def _answer(
 
     form = template(system.template)
     prompts = {e.id: fit_prompt(base, form, task, e, seeds) for e in examples}
-    groups = [Group(e.id, (Row(prompts[e.id].ids, system.adapter),)) for e in examples]
+    groups = [Group(e.id, (Row(prompts[e.id].ids, "adapter" if system.adapter else None),)) for e in examples]
     sampling = Sampling(task.max_answer_tokens, stop=form.stop)
     limits = Limits(settings.decoding.rows, settings.decoding.tokens)
     done = {c.key: c for c in decode(base.model, base.tokenizer, groups, Plain(), sampling, limits)}
@@ -214,7 +240,7 @@ def fit_prompt(base: Base, form: Template, task: Task, example: Example, seeds: 
     room = base.context - task.max_answer_tokens
     words, kept = example.input.split(" "), list(seeds)
     while True:
-        ids = base.encode(_shown(form, task, " ".join(words), kept))
+        ids = base.encode(_shown(base, form, task, " ".join(words), kept))
         if len(ids) <= room:
             return FittedPrompt(ids, len(kept), len(words) < len(example.input.split(" ")))
         if kept:
@@ -228,6 +254,24 @@ def fit_prompt(base: Base, form: Template, task: Task, example: Example, seeds: 
             )
 
 
-def _shown(form: Template, task: Task, text: str, seeds: Sequence[Seed]) -> str:
+def _shown(base: Base, form: Template, task: Task, text: str, seeds: Sequence[Seed]) -> str:
+    """The whole prompt: demonstrations, then the item."""
+    if form.name == "chat":
+        return _chat(base, form, task, text, seeds)
     shown = "".join(f"{form.prompt(s.instruction, s.input)}{s.output.strip()}\n\n" for s in seeds)
     return shown + form.prompt(task.instruction, text)
+
+
+def _chat(base: Base, form: Template, task: Task, text: str, seeds: Sequence[Seed]) -> str:
+    """Demonstrations as earlier turns of a conversation."""
+    if not getattr(base.tokenizer, "chat_template", None):
+        raise ModelError(f"model {base.name!r}: its tokenizer has no chat template. Use another --template.")
+    turns = [(form.prompt(s.instruction, s.input), s.output.strip()) for s in seeds]
+    messages = [m for user, answer in turns for m in (_turn("user", user), _turn("assistant", answer))]
+    messages.append(_turn("user", form.prompt(task.instruction, text)))
+    shown: str = base.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return shown
+
+
+def _turn(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}

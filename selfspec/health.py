@@ -5,6 +5,7 @@ Each stage writes its figures; a gate is a figure, the least it should be, and w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,21 +63,25 @@ GATES = (
 def figures(run: Path) -> list[Figures]:
     """Every stage's figures, in the order of the method, with the iteration they belong to."""
     found = []
-    for folder in sorted(run.glob("iteration-*"), key=lambda p: int(p.name.split("-")[1])):
+    numbered = ((re.fullmatch(r"iteration-(\d+)", folder.name), folder) for folder in run.iterdir())
+    for number, folder in sorted((int(match[1]), folder) for match, folder in numbered if match):
         for stage in ("instructions", "responses", "training"):
             path = folder / f"{stage}.health.jsonl"
             if path.exists():
-                found += [{"iteration": int(folder.name.split("-")[1]), **r} for _, r in jsonl.read(path)]
+                found += [{"iteration": number, **r} for _, r in jsonl.read(path)]
     return found
 
 
 def first_failure(stages: list[Figures]) -> str:
-    """Say which stage failed first, by which figure, and what to do; nothing when all is well."""
+    """Say which stage failed first, by which figure, and what to do; nothing when all is well.
+
+    A figure that is no number (the training diverged) fails, too.
+    """
     for record in stages:
         for gate in GATES:
-            if gate.stage == record["stage"] and (value := gate.figure(record)) < gate.least:
+            if gate.stage == record["stage"] and not (value := gate.figure(record)) >= gate.least:
                 return (
-                    f"{record['stage']} of iteration {record['iteration']}: {gate.name} is {value:.2f}, "
+                    f"{record['stage']} of iteration {record['iteration']}: {gate.name} is {value:.3g}, "
                     f"should be at least {gate.least:g}; {gate.advice}"
                 )
     return ""

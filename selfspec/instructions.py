@@ -40,7 +40,7 @@ def generate(run: RunDirectory, domain: Domain, base: Base, iteration: int = 1, 
         return path
     settings, writer = run.settings.instructions, _Writer(run.settings, domain, base, iteration, adapter)
     journal = Journal(path.with_name("requests.jsonl"), settings.requests_per_block)
-    keeper = _Keeper(run.settings, domain.seeds(), iteration)
+    keeper = _Keeper(run.settings, writer.seeds, iteration)
     keeper.read(journal.records)
     with bar(f"instructions {iteration}", settings.count, min(len(keeper.kept), settings.count)) as advance:
         while len(keeper.kept) < settings.count:
@@ -50,8 +50,8 @@ def generate(run: RunDirectory, domain: Domain, base: Base, iteration: int = 1, 
             journal.extend(block)
             keeper.read(block)
             advance(min(len(keeper.kept), settings.count) - before, keeper.note())
-    keeper.write(path)
     journal.seal()
+    keeper.write(path)
     return path
 
 
@@ -61,7 +61,8 @@ class _Writer:
     def __init__(self, settings: Settings, domain: Domain, base: Base, iteration: int, adapter: str | None) -> None:
         self.all, self.settings, self.base, self.adapter = settings, settings.instructions, base, adapter
         self.stage = f"instructions-{iteration}"
-        self.seeds, self.prompts = domain.seeds(), domain.prompts()
+        self.seeds = [seed for seed in domain.seeds() if seed.task not in settings.held_out]
+        self.prompts = domain.prompts()
         self.field = domain.card().expertise
 
     def requests(self, numbers: range) -> list[jsonl.Record]:

@@ -10,6 +10,7 @@ A score is the best over the example's references. Oracles: the SQuAD script's r
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections import Counter
@@ -22,6 +23,11 @@ from selfspec.types import AnswerFormat, Example, Metric, Task
 
 ALWAYS = ("token_f1", "rouge_l")
 Score = Callable[[str, str], float]
+NUMBER = re.compile(
+    r"(?P<open>\()?\s*(?P<sign>[-+])?\s*\$?\s*(?P<sign2>[-+])?"
+    r"(?P<value>(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)\s*%?\s*(?P<close>\))?\.?"
+)
+"""In brackets it is negative, as in accounts."""
 Counts = tuple[int, int, int]
 """True positives, predicted, gold."""
 
@@ -53,11 +59,14 @@ def exact_match(prediction: str, reference: str) -> float:
 
 def number_in(text: str) -> float | None:
     """Read the one number that a text consists of: sign, separators, ``$`` and ``%`` allowed."""
-    match = re.fullmatch(r"\(?\s*([-+]?)\s*\$?\s*([-+]?[\d,]*\.?\d+(?:e[-+]?\d+)?)\s*%?\s*\)?\.?", text.strip().lower())
-    if not match:
+    text = text.strip().lower()
+    match = NUMBER.fullmatch(text) if len(text) <= 100 else None
+    if not match or bool(match["open"]) != bool(match["close"]) or (match["sign"] and match["sign2"]):
         return None
-    value = float(match[2].replace(",", ""))
-    return -value if match[1] == "-" or text.strip().startswith("(") else value
+    value = float(match["value"].replace(",", ""))
+    if not math.isfinite(value):
+        return None
+    return -value if match["open"] or "-" in (match["sign"], match["sign2"]) else value
 
 
 def numeric_match(prediction: str, reference: str) -> float:
@@ -91,14 +100,18 @@ def in_format(text: str, answer: AnswerFormat) -> bool:
 
 
 def _same(a: str, b: str) -> bool:
-    return a.strip().rstrip(".").casefold() == b.casefold()
+    return _plain(a) == _plain(b)
+
+
+def _plain(text: str) -> str:
+    return text.strip().rstrip(".").casefold()
 
 
 def _labels(text: str, answer: AnswerFormat) -> frozenset[str] | None:
     if _same(text, "none"):
         return frozenset()
-    known = {label.casefold(): label for label in answer.labels}
-    found = [known.get(part.strip().rstrip(".").casefold()) for part in text.split(",")]
+    known = {_plain(label): label for label in answer.labels}
+    found = [known.get(_plain(part)) for part in text.split(",")]
     return frozenset(label for label in found if label) if text and all(found) else None
 
 
@@ -107,11 +120,15 @@ def _entities(text: str, answer: AnswerFormat) -> Counter[tuple[str, str]] | Non
     if _same(text, "none"):
         return Counter()
     known = {label.casefold(): label for label in answer.labels}
-    mentions = re.findall(r"\s*([^<>]+?)\s*<([^<>]+)>\s*(?:,|\.?\s*$)", text)
-    rest = re.sub(r"\s*[^<>]+?\s*<[^<>]+>\s*(?:,|\.?\s*$)", "", text).strip()
-    if rest or not mentions or not all(kind.strip().casefold() in known for _, kind in mentions):
-        return None
-    return Counter((mention.casefold(), known[kind.strip().casefold()]) for mention, kind in mentions)
+    *pieces, end = text.split(">")
+    found = Counter[tuple[str, str]]()
+    for i, piece in enumerate(pieces):
+        before, _, kind = piece.partition("<")
+        comma, mention = (before.strip()[:1], before.strip()[1:].strip()) if i else (",", before.strip())
+        if comma != "," or not mention.strip(" ,") or kind.strip().casefold() not in known:
+            return None
+        found[mention.casefold(), known[kind.strip().casefold()]] += 1
+    return found if found and end.strip() in ("", ".", ",") else None
 
 
 def _items(text: str) -> list[str]:
@@ -171,12 +188,12 @@ def _list_f1(prediction: str, example: Example, answer: AnswerFormat) -> float:
     """F1 of the item sets; an item counts once, under any of its ``meta['aliases']``."""
     aliases = example.meta.get("aliases")
     gold = (
-        [{" ".join(normalize(a)) for a in names} for names in aliases]
+        {frozenset(" ".join(normalize(a)) for a in names) for names in aliases}
         if isinstance(aliases, Sequence)
-        else [{item} for item in _items(example.references[0])]
+        else {frozenset([item]) for item in _items(example.references[0]) if item}
     )
     mine = {item for item in _items(prediction) if item}
-    right = sum(bool(names & mine) for names in gold)
+    right = min(sum(bool(names & mine) for names in gold), len(mine))
     return _f1((right, len(mine), len(gold)))
 
 

@@ -6,21 +6,24 @@ skips what is done, so a killed run goes on where it stopped.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfspec import jsonl, overlap
 from selfspec.config import Settings, build
 from selfspec.corpus import corpus_files
 from selfspec.errors import DataError
-from selfspec.evaluation import evaluate, load_items
+from selfspec.evaluation import Items, evaluate, load_items, systems_of
 from selfspec.instructions import generate
-from selfspec.models import Base, attach, detach, load_base
+from selfspec.models import Base, adapter_sha256, attach, detach, load_base
 from selfspec.plugins import Domain, load_domain
+from selfspec.progress import say
 from selfspec.report import FILE, Report, load_report, make_report
-from selfspec.responses import respond
+from selfspec.responses import respond, responses_of, retrieves
 from selfspec.rundir import RunDirectory, open_run, sha256
 from selfspec.training import train
 
@@ -43,7 +46,7 @@ def run(
     """
     settings = settings or build(recipe, {"domain": domain, "model": model, **values})
     with opened(settings, out) as session:
-        if (session.run.path / FILE).exists():
+        if (session.run.path / FILE).exists() and len(session.adapters()) == settings.iterations:
             return load_report(session.run.path)
         for number in range(1, settings.iterations + 1):
             iterate(session, number)
@@ -52,19 +55,33 @@ def run(
 
 def measure(session: Session) -> Report:
     """Evaluate the base and every finished adapter, and report."""
-    items = load_items(session.domain, session.run.settings)
-    with session.run.timed("evaluation"):
-        evaluate(session.run, session.domain, session.base, session.adapters(), items)
-    return make_report(session.run, session.domain, list(session.adapters()), items)
+    run, domain = session.run, session.domain
+    items = session.items()
+    if not items:
+        say(f"domain {domain.name!r} has no tasks, so nothing is measured. Add tasks.yaml to the package.")
+    systems = systems_of(run.settings, session.adapters()) if items else []
+    with run.timed("evaluation"):
+        evaluate(run, domain, session.base, systems, items)
+    return make_report(run, domain, systems, items)
 
 
 def iterate(session: Session, number: int) -> None:
-    """One iteration: new instructions, their responses, an adapter trained from the base.
-
-    From the second on the previous adapter generates, contrasted with the base (Eq. 3).
-    """
+    """One iteration: new instructions, their responses, an adapter trained from the base."""
     run, domain = session.run, session.domain
-    if (run.iteration(number) / "adapter").exists():
+    if run.settings.training.source in ("synthetic", "shuffled"):
+        synthesise(session, number)
+    with run.timed(f"overlap {number}"):
+        check_overlap(session, number)
+    with run.timed(f"training {number}"):
+        adapter = train(run, domain, session.base, number)
+    run.note_hashes({f"adapter {number}": adapter_sha256(adapter)})
+
+
+def synthesise(session: Session, number: int) -> None:
+    """Instructions and responses of one iteration; from the second on the previous adapter writes
+    them, contrasted with the base (Eq. 3)."""
+    run, domain = session.run, session.domain
+    if (run.iteration(number) / "responses.jsonl").exists():
         return
     base, previous = session.generator(number)
     with run.timed(f"instructions {number}"):
@@ -74,8 +91,37 @@ def iterate(session: Session, number: int) -> None:
     with run.timed(f"responses {number}"):
         respond(run, domain, base, number, previous)
     session.base.model = detach(base).model
-    with run.timed(f"training {number}"):
-        train(run, domain, session.base, number)
+
+
+def check_overlap(session: Session, number: int) -> Path:
+    """The contamination firewall: compare seeds, synthetic data and corpus with the evaluated items.
+
+    Writes ``iteration-N/overlap.jsonl`` before anything is trained. Nothing is dropped: the report gives
+    the scores with and without the items that were found.
+    """
+    run, domain = session.run, session.domain
+    path = run.iteration(number) / "overlap.jsonl"
+    if path.exists():
+        return path
+    items = [(i.task.name, e.id, f"{e.input} {e.references[0]}") for i in session.items() for e in i.examples]
+    hits = overlap.find(items, _texts(run, domain, number))
+    found = ", ".join(f"{count} of {source}" for source, count in overlap.summary(hits).items())
+    say(f"overlap with the {len(items)} evaluated items: {found or 'none'}")
+    jsonl.write(path, map(dataclasses.asdict, hits))
+    return path
+
+
+def _texts(run: RunDirectory, domain: Domain, number: int) -> Iterator[overlap.Text]:
+    """Everything that the adapter learns from: (source, id, text)."""
+    for seed in domain.seeds():
+        if seed.task not in run.settings.held_out:
+            yield "seeds", seed.id, f"{seed.input} {seed.output}"
+    synthetic = run.settings.training.source in ("synthetic", "shuffled")
+    for record in responses_of(run.iteration(number)) if synthetic else ():
+        yield "synthetic", record["id"], f"{record['instruction']} {record['input']} {record['response']}"
+    if retrieves(run, domain):
+        for passage in domain.passages():
+            yield "corpus", passage.id, passage.text
 
 
 def stage(name: str, settings: Settings, out: str | Path | None = None, iteration: int = 1) -> Report | Path:
@@ -86,7 +132,10 @@ def stage(name: str, settings: Settings, out: str | Path | None = None, iteratio
     """
     with opened(settings, out) as session:
         if name == "train":
-            return train(session.run, session.domain, session.base, iteration)
+            check_overlap(session, iteration)
+            adapter = train(session.run, session.domain, session.base, iteration)
+            session.run.note_hashes({f"adapter {iteration}": adapter_sha256(adapter)})
+            return adapter
         if name == "eval":
             return measure(session)
         base, previous = session.generator(iteration)
@@ -101,6 +150,13 @@ class Session:
     run: RunDirectory
     domain: Domain
     _base: Base | None = None
+    _items: list[Items] | None = None
+
+    def items(self) -> list[Items]:
+        """The examples that are evaluated, read once."""
+        if self._items is None:
+            self._items = load_items(self.domain, self.run.settings)
+        return self._items
 
     @property
     def base(self) -> Base:

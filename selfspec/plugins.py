@@ -2,7 +2,8 @@
 
 ``discover`` reads package metadata and imports nothing. ``load_domain`` imports one entry point
 into a fresh ``PluginManager``, so a broken sibling never matters, and refuses, in one line that
-names package, hook and mend, everything that pluggy would let pass in silence.
+names package, hook and mend, everything that pluggy would let pass in silence. Extensions (group
+``selfspec.extensions``) wrap the hooks of whichever domain is loaded.
 
 >>> load_domain("biomde")                                            # doctest: +SKIP
 PluginError: no installed domain 'biomde'. Did you mean 'biomed'? Installed: biomed, finance.
@@ -28,6 +29,10 @@ from selfspec.types import DataContext, DomainCard, Metric, Passage, Prompts, Re
 
 DOMAINS = "selfspec.domains"
 MODELS = "selfspec.models"
+EXTENSIONS = "selfspec.extensions"
+NO_EXTENSIONS = "SELFSPEC_NO_EXTENSIONS"
+"""Environment variable: set, and not to 0, domains are loaded without the installed extensions."""
+WITHOUT = "Or go without: selfspec --no-extensions."
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("selfspec_"))
 REQUIRED = ("selfspec_card", "selfspec_seeds")
 
@@ -58,10 +63,14 @@ def _package(entry: EntryPoint) -> str:
 
 
 def _installed(entry: EntryPoint) -> Installed:
-    wanted = [_engine(line) for line in (entry.dist.requires if entry.dist else None) or ()]
     version = (entry.dist.version if entry.dist else "") or "?"
-    engine = ",".join(filter(None, wanted))
+    engine = engine_range(entry.dist.requires if entry.dist else None)
     return Installed(name=entry.name, package=_package(entry), version=version, engine=engine, value=entry.value)
+
+
+def engine_range(requires: Iterable[str] | None) -> str:
+    """Return the range of engine versions that a package's requirements ask for; empty: any."""
+    return ",".join(filter(None, map(_engine, requires or ())))
 
 
 def _engine(line: str) -> str:
@@ -95,11 +104,9 @@ def find(name: str, group: str = DOMAINS, kind: str = "domain") -> Installed:
 
 
 def _check_engine(entry: Installed, kind: str) -> None:
-    from packaging.specifiers import SpecifierSet
+    from selfspec.version import __version__, fits
 
-    from selfspec.version import __version__
-
-    if entry.engine and not SpecifierSet(entry.engine).contains(__version__, prereleases=True):
+    if not fits(entry.engine):
         raise PluginError(
             f"{kind} {entry.name!r} ({entry}) asks for selfspec {entry.engine}, this is {__version__}. "
             f"Install a matching one: pip install --upgrade selfspec {entry.package}."
@@ -113,8 +120,10 @@ def load_domain(
     data: Path | None = None,
     cache: Path | None = None,
     seed: int = 0,
+    extensions: bool | None = None,
 ) -> Domain:
-    """Import one domain and check it.
+    """Import one domain, wrap it with the installed ``extensions`` (by default unless
+    ``SELFSPEC_NO_EXTENSIONS`` is set) and check it.
 
     Raises :class:`PluginError` for whatever is wrong with the package, and
     :class:`~selfspec.errors.DataError` for what is wrong in one of its files.
@@ -123,19 +132,49 @@ def load_domain(
     module = _import(entry)
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    _check_hooks(entry, module)
     manager.register(EngineDefaults())
     manager.register(FolderHooks())
-    try:
-        manager.register(module)
-    except pluggy.PluginValidationError as problem:
-        wrong = str(problem).splitlines()[-1].strip()
-        raise PluginError(f"domain {name!r} ({entry}): {wrong}. Write it as docs/hooks.md shows.") from None
+    _register(manager, entry, module)
+    added = _extend(manager) if (_wanted() if extensions is None else extensions) else ()
     folder = Path(inspect.getfile(module)).parent
     context = DataContext(package=folder, cache=cache or _cache(), corpus=tuple(corpus), data=data, seed=seed)
-    domain = Domain(entry, manager, context)
+    domain = Domain(entry, manager, context, added)
     domain.check()
     return domain
+
+
+def _register(manager: pluggy.PluginManager, entry: Installed, module: ModuleType, kind: str = "domain") -> None:
+    """Check a module's hooks and register them; an extension goes by its name, a domain by its module's."""
+    _check_hooks(entry, module, kind)
+    try:
+        manager.register(module, _who(entry, kind) if kind == "extension" else None)
+    except (pluggy.PluginValidationError, ValueError) as problem:
+        wrong = str(problem).splitlines()[-1].strip()
+        raise PluginError(f"{_who(entry, kind)}: {wrong}. Write it as docs/hooks.md shows.") from None
+    if kind == "extension" and not manager.get_hookcallers(module):
+        raise PluginError(f"{_who(entry, kind)}: wraps no hook. Write one with @selfspec.hookimpl(wrapper=True).")
+
+
+def _wanted() -> bool:
+    import os
+
+    return os.environ.get(NO_EXTENSIONS, "0") in ("", "0")
+
+
+def _extend(manager: pluggy.PluginManager) -> tuple[Installed, ...]:
+    """Register every installed extension, by name: the last one is the outermost wrapper."""
+    names = dict.fromkeys(entry.name for entry in discover(EXTENSIONS))
+    try:
+        found = [find(name, EXTENSIONS, "extension") for name in names]
+        for entry in found:
+            _register(manager, entry, _import(entry, "extension", EXTENSIONS), "extension")
+    except PluginError as problem:
+        raise PluginError(f"{problem} {WITHOUT}") from problem
+    return tuple(found)
+
+
+def _who(entry: Installed, kind: str) -> str:
+    return f"{kind} {entry.name!r} ({entry})"
 
 
 def _cache() -> Path:
@@ -145,35 +184,33 @@ def _cache() -> Path:
     return Path(root).expanduser()
 
 
-def _import(entry: Installed) -> ModuleType:
+def _import(entry: Installed, kind: str = "domain", group: str = DOMAINS) -> ModuleType:
     try:
-        module = EntryPoint(entry.name, entry.value, DOMAINS).load()
+        module = EntryPoint(entry.name, entry.value, group).load()
     except (Exception, SystemExit) as problem:  # whatever an author's module raises is the author's error
         raise PluginError(
-            f"domain {entry.name!r} ({entry}): importing {entry.value!r} failed: {_line(problem)}. "
+            f"{_who(entry, kind)}: importing {entry.value!r} failed: {_line(problem)}. "
             f"Mend the package or reinstall it: pip install --force-reinstall {entry.package}."
         ) from problem
     if not isinstance(module, ModuleType):
         raise PluginError(
-            f"domain {entry.name!r} ({entry}): entry point {entry.value!r} is {_a(module)}, must be a module. "
+            f"{_who(entry, kind)}: entry point {entry.value!r} is {_a(module)}, must be a module. "
             f'Write {entry.name} = "{entry.value.split(":")[0].strip()}" in its pyproject.toml.'
         )
     if getattr(module, "__file__", None) is None:
-        raise PluginError(
-            f"domain {entry.name!r} ({entry}): package {entry.value!r} has no __init__.py. Add an empty one."
-        )
+        raise PluginError(f"{_who(entry, kind)}: package {entry.value!r} has no __init__.py. Add an empty one.")
     return module
 
 
-def _check_hooks(entry: Installed, module: ModuleType) -> None:
+def _check_hooks(entry: Installed, module: ModuleType, kind: str) -> None:
     """Refuse what pluggy would ignore, name by name."""
     for name, value in vars(module).items():
-        if wrong := _hook_problem(name, value):
-            raise PluginError(f"domain {entry.name!r} ({entry}): {wrong}")
+        if wrong := _hook_problem(name, value, kind):
+            raise PluginError(f"{_who(entry, kind)}: {wrong}")
 
 
-def _hook_problem(name: str, value: object) -> str:
-    """Return what is wrong with one name of a domain's module, and its mend; empty: nothing."""
+def _hook_problem(name: str, value: object, kind: str) -> str:
+    """Return what is wrong with one name of a package's module, and its mend; empty: nothing."""
     if not inspect.isroutine(value):
         mend = f"Write @selfspec.hookimpl and def {name}(context)."
         return f"hook {name!r} is {_a(value)}, must be a function. {mend}" if name in HOOKS else ""
@@ -184,6 +221,8 @@ def _hook_problem(name: str, value: object) -> str:
         return f"{hook!r} is no hook.{did_you_mean(hook, HOOKS)} Known: {', '.join(HOOKS)}." if meant else ""
     if options is None:
         return f"hook {name!r} lacks its marker and would never be called. Put @selfspec.hookimpl above it."
+    if kind == "extension" and not options["wrapper"]:
+        return f"hook {hook!r} is no wrapper and would take the domain's place. Write @selfspec.hookimpl(wrapper=True)."
     for argument, parameter in inspect.signature(value).parameters.items():
         if argument != "context" and parameter.default is parameter.empty:
             return f"hook {name!r} takes the unknown argument {argument!r}. Known: context."
@@ -193,9 +232,16 @@ def _hook_problem(name: str, value: object) -> str:
 class Domain:
     """One loaded domain: what the pipeline reads. Each method calls a hook and checks its answer."""
 
-    def __init__(self, entry: Installed, manager: pluggy.PluginManager, context: DataContext) -> None:
+    def __init__(
+        self,
+        entry: Installed,
+        manager: pluggy.PluginManager,
+        context: DataContext,
+        extensions: Sequence[Installed] = (),
+    ) -> None:
         """Wrap what :func:`load_domain` made; not for direct use."""
         self.entry, self.name, self.context = entry, entry.name, context
+        self.extensions = tuple(extensions)
         self._manager = manager
 
     def check(self) -> None:
@@ -203,7 +249,7 @@ class Domain:
         for hook in REQUIRED:
             file = "domain.yaml" if hook == "selfspec_card" else "seeds.jsonl"
             implementations = getattr(self._manager.hook, hook).get_hookimpls()
-            own = [i for i in implementations if not isinstance(i.plugin, FolderHooks)]
+            own = [i for i in implementations if not (i.wrapper or isinstance(i.plugin, FolderHooks))]
             if not own and not (self.context.package / file).exists():
                 raise PluginError(
                     f"domain {self.name!r} ({self.entry}): required hook {hook!r} is missing. "
@@ -292,7 +338,10 @@ class Domain:
             raise self._wrong(hook, f"gives two {what} named {twice!r}", "Rename one")
 
     def _wrong(self, hook: str, what: str, mend: str) -> PluginError:
-        return PluginError(f"domain {self.name!r} ({self.entry}): hook {hook!r} {what}. {mend}.")
+        implementations = getattr(self._manager.hook, hook).get_hookimpls()
+        around = [i.plugin_name for i in implementations if i.plugin_name.startswith("extension ")]
+        wrapped, end = (f", wrapped by {' and '.join(around)}", f" {WITHOUT}") if around else ("", "")
+        return PluginError(f"domain {self.name!r} ({self.entry}){wrapped}: hook {hook!r} {what}. {mend}.{end}")
 
 
 def _listed(answer: Any) -> Any:

@@ -1,7 +1,7 @@
 """Stage 5: scores, comparison and the run's result: ``report.json`` and the table on the screen.
 
-``report.json`` is made of files of the run alone and holds no time or path, so that equal runs
-have equal reports. :class:`Report` is what ``selfspec.run`` returns.
+``report.json`` is made of files of the run alone and holds no time, so that equal runs have equal
+reports. :class:`Report` is what ``selfspec.run`` returns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import IO, Any
 from selfspec import health, jsonl, metrics
 from selfspec.compare import Gain, Scores, TaskGain, compare
 from selfspec.errors import DataError
-from selfspec.evaluation import Items, systems
+from selfspec.evaluation import Items, System
 from selfspec.plugins import Domain
 from selfspec.rundir import RunDirectory
 from selfspec.types import Example, Metric, Task
@@ -49,6 +49,8 @@ class Comparison:
     against: str
     shots: int
     gain: Gain
+    clean: Gain | None = None
+    """The same without the items that the overlap check flagged; ``None`` when there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,43 +64,48 @@ class Report:
     comparisons: tuple[Comparison, ...]
     stages: tuple[Mapping[str, Any], ...]
     """Health figures of the stages."""
+    overlap: Mapping[str, int]
+    """Flagged items by task."""
     first_failure: str
     """Which stage failed its gate first; empty: none."""
 
     @property
     def gain(self) -> Gain:
-        """The last adapter against the base without a template, at the fewest shots.
+        """The last adapter against the base (without a template, where it was run so), at the fewest shots.
 
         Raises :class:`DataError` when the run has no adapter.
         """
-        if not self.comparisons:
+        own = [c for c in self.comparisons if c.system.startswith("specialised")]
+        if not own:
             raise DataError("this report compares nothing: the run has no adapter. Run `selfspec train` first.")
-        fewest = min(c.shots for c in self.comparisons)
-        return [c for c in self.comparisons if c.shots == fewest and c.against == "base"][-1].gain
+        plain = {c.against for c in own}
+        wanted = (own[-1].system, "base" if "base" in plain else own[0].against, min(c.shots for c in own))
+        return next(c.gain for c in own if (c.system, c.against, c.shots) == wanted)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, documented in docs/json.md."""
         return _rounded(dataclasses.asdict(self))  # type: ignore[no-any-return]
 
 
-def make_report(run: RunDirectory, domain: Domain, adapters: Sequence[str], items: Sequence[Items]) -> Report:
+def make_report(run: RunDirectory, domain: Domain, systems: Sequence[System], items: Sequence[Items]) -> Report:
     """Score every prediction, compare the systems, write ``report.json`` and return what it holds."""
     known = metrics.table(domain.metrics())
-    names = [system.name for system in systems(run.settings, adapters)]
+    names = [system.name for system in systems]
     cells, scores = [], {}
     for name in names:
         for shots in run.settings.evaluation.shots:
             table = {i.task.name: _scored(run.path, name, shots, i, known) for i in items}
             cells += [cell for cell, _ in table.values()]
             scores[name, shots] = {task: f1 for task, (_, f1) in table.items()}
-    stages = health.figures(run.path)
+    stages, flagged = health.figures(run.path), _flagged(run.path)
     report = Report(
         domain=domain.name,
         model=run.settings.model,
         recipe=run.settings.recipe,
         cells=tuple(cells),
-        comparisons=tuple(_comparisons(run, names, adapters, scores)),
+        comparisons=tuple(_comparisons(run, systems, scores, _clean(items, _flagged(run.path)))),
         stages=tuple(stages),
+        overlap={task: len(ids) for task, ids in flagged.items()},
         first_failure=health.first_failure(stages),
     )
     jsonl.write_text(run.path / FILE, json.dumps(report.to_dict(), indent=1, ensure_ascii=False) + "\n")
@@ -109,7 +116,10 @@ def load_report(run: Path) -> Report:
     """Read ``report.json`` back. Raises :class:`DataError`."""
     try:
         data = json.loads((run / FILE).read_text(encoding="utf-8"))
-        comparisons = [{**c, "gain": _gain(c["gain"])} for c in data.pop("comparisons")]
+        comparisons = [
+            {**c, "gain": _gain(c["gain"]), "clean": _gain(c["clean"]) if c["clean"] else None}
+            for c in data.pop("comparisons")
+        ]
         cells = tuple(Cell(**cell) for cell in data.pop("cells"))
         stages = tuple(data.pop("stages"))
         return Report(cells=cells, comparisons=tuple(Comparison(**c) for c in comparisons), stages=stages, **data)
@@ -124,21 +134,51 @@ def _gain(values: dict[str, Any]) -> Gain:
     return Gain(**{**values, "leave_one_out": tuple(values["leave_one_out"])}, tasks=tasks)
 
 
+def _flagged(run: Path) -> dict[str, set[str]]:
+    """The items that something trained on overlaps with, by task."""
+    flagged: dict[str, set[str]] = {}
+    for path in sorted(run.glob("iteration-*/overlap.jsonl")):
+        for _, hit in jsonl.read(path):
+            flagged.setdefault(hit["task"], set()).add(hit["item"])
+    return dict(sorted(flagged.items()))
+
+
+def _clean(items: Sequence[Items], flagged: Mapping[str, set[str]]) -> dict[str, list[int]]:
+    """The positions of each task's unflagged items; empty when nothing is flagged."""
+    if not flagged:
+        return {}
+    return {
+        i.task.name: [n for n, e in enumerate(i.examples) if e.id not in flagged.get(i.task.name, ())] for i in items
+    }
+
+
 def _comparisons(
-    run: RunDirectory, names: Sequence[str], adapters: Sequence[str], scores: Mapping[tuple[str, int], Scores]
+    run: RunDirectory,
+    systems: Sequence[System],
+    scores: Mapping[tuple[str, int], Scores],
+    clean: Mapping[str, Sequence[int]],
 ) -> list[Comparison]:
-    evaluation = run.settings.evaluation
+    """Every other system against each plain one, at each number of shots."""
+    s = run.settings
+
+    def gain(plain: str, other: str, shots: int, only: Mapping[str, Sequence[int]]) -> Gain:
+        pair = [scores[name, shots] for name in (plain, other)]
+        if only:
+            pair = [{task: [table[task][n] for n in kept] for task, kept in only.items() if kept} for table in pair]
+        return compare(pair[0], pair[1], s.evaluation.resamples, s.seed)
+
     return [
         Comparison(
-            system=name,
-            against=base,
+            system=system.name,
+            against=plain.name,
             shots=shots,
-            gain=compare(scores[base, shots], scores[name, shots], evaluation.resamples, run.settings.seed),
+            gain=gain(plain.name, system.name, shots, {}),
+            clean=gain(plain.name, system.name, shots, clean) if any(clean.values()) else None,
         )
-        for shots in evaluation.shots
-        for name in adapters
-        for base in names
-        if base not in adapters
+        for shots in s.evaluation.shots
+        for system in systems
+        for plain in systems
+        if plain.plain and not system.plain
     ]
 
 
@@ -167,6 +207,12 @@ def _scored(run: Path, system: str, shots: int, items: Items, known: Mapping[str
         right_given_format=100 * sum(right) / len(right) if right else 0.0,
     )
     return cell, f1
+
+
+def f1_of_items(run: Path, system: str, shots: int, items: Sequence[Items], domain: Domain) -> dict[str, list[float]]:
+    """F1 of every item of every task under one system of a finished run."""
+    known = metrics.table(domain.metrics())
+    return {item.task.name: _scored(run, system, shots, item, known)[1] for item in items}
 
 
 def _each(metric: Metric, predictions: Sequence[str], examples: Sequence[Example], task: Task) -> list[float]:
@@ -241,4 +287,9 @@ def _summary(report: Report, shots: int) -> list[str]:
                 f"{c.system} against {c.against}: mean {_interval(g)}, median {g.median:+.1f}, leaving one task out "
                 f"{g.leave_one_out[0]:+.1f} to {g.leave_one_out[1]:+.1f}; better on {g.better} of {len(g.tasks)} tasks."
             )
+            if c.clean:
+                lines.append(
+                    f"  without the {sum(report.overlap.values())} items that training text overlaps: "
+                    f"{_interval(c.clean)}."
+                )
     return lines

@@ -56,6 +56,13 @@ def respond(run: RunDirectory, domain: Domain, base: Base, iteration: int = 1, a
     return path
 
 
+def responses_of(folder: Path) -> list[jsonl.Record]:
+    """The responses of an iteration's folder. Raises :class:`DataError` when there are none yet."""
+    if not (folder / FILE).exists():
+        raise DataError(f"{folder}: no {FILE}. Run `selfspec respond` first.")
+    return [record for _, record in jsonl.read(folder / FILE)]
+
+
 def _instructions(folder: Path) -> list[jsonl.Record]:
     if not (folder / "instructions.jsonl").exists():
         raise DataError(f"{folder}: no instructions.jsonl. Run `selfspec generate` first.")
@@ -127,9 +134,11 @@ class _Answerer:
 
     def _record(self, item: jsonl.Record, found: Sequence[tuple[Passage, float]], done: Continuation) -> jsonl.Record:
         weights = self._weights(found)
+        posterior = done.posterior[: len(found)]  # of Eq. 3's rows, those of the specialised model
+        total = sum(posterior) or 1.0
         passages = [
-            {"id": p.id, "score": round(score, 4), "p_ret": round(w, 4), "posterior": round(after, 4)}
-            for (p, score), w, after in zip(found, weights, done.posterior, strict=False)
+            {"id": p.id, "score": round(score, 4), "p_ret": round(w, 4), "posterior": round(after / total, 4)}
+            for (p, score), w, after in zip(found, weights[: len(found)], posterior, strict=True)
         ]
         return {
             **{name: item[name] for name in ("id", "instruction", "input", "seeds")},
@@ -151,10 +160,16 @@ class _Answerer:
         return "unfinished" if done.finish == "length" and not self.settings.responses.keep_unfinished else ""
 
 
-def _retriever(run: RunDirectory, domain: Domain) -> Retriever | None:
+def retrieves(run: RunDirectory, domain: Domain) -> bool:
+    """Whether this run's responses use passages."""
     retrieval = run.settings.retrieval
     on = retrieval.mode == "on" or (retrieval.mode == "auto" and domain.card().retrieval)
-    if not on or retrieval.k < 1:
+    return on and retrieval.k > 0
+
+
+def _retriever(run: RunDirectory, domain: Domain) -> Retriever | None:
+    retrieval = run.settings.retrieval
+    if not retrieves(run, domain):
         return None
     found = domain.retriever(retrieval.k1, retrieval.b)
     if found is None:

@@ -11,6 +11,7 @@ import hashlib
 import math
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -38,18 +39,18 @@ class BM25Retriever:
         import bm25s
 
         self.passages = list(passages)
+        self._index: Any = None  # stays so when no passage has a word
         folder = cache / "bm25" / _key(self.passages, k1, b) if cache else None
         if folder and (folder / "params.index.json").exists():
             self._index = bm25s.BM25.load(folder, mmap=True)
-        else:
+        elif any(tokens := [tokenize(f"{p.title} {p.text}") for p in self.passages]):
             self._index = bm25s.BM25(k1=k1, b=b, method="lucene")
-            tokens = [tokenize(f"{p.title} {p.text}") for p in self.passages]
             self._index.index(tokens, show_progress=False)
             _save(self._index, folder)
 
     def search(self, query: str, k: int) -> list[tuple[Passage, float]]:
         """Return the best ``k`` (passage, BM25 score) pairs with a score above zero."""
-        known = [t for t in tokenize(query) if t in self._index.vocab_dict]
+        known = [t for t in tokenize(query) if t in self._index.vocab_dict] if self._index else []
         if not known or k < 1:
             return []
         scores = np.asarray(self._index.get_scores(known))
@@ -73,10 +74,12 @@ def bm25_retriever(
 
 
 def weigh(scores: Sequence[float], how: Weighting, temperature: float = 1.0) -> tuple[float, ...]:
-    """Turn retrieval scores into p_ret(d_j | x), summing to 1.
+    """Turn retrieval scores into p_ret(d_j | x), summing to 1; no scores give no weights.
 
     ``softmax`` of score / temperature, ``proportional`` to the scores, or ``uniform``.
     """
+    if not scores:
+        return ()
     if how == "uniform":
         return (1 / len(scores),) * len(scores)
     if how == "softmax":
@@ -94,9 +97,11 @@ def effective_number(weights: Sequence[float]) -> float:
 
 
 def _key(passages: Sequence[Passage], k1: float, b: float) -> str:
-    digest = hashlib.sha256(f"{k1} {b} {len(passages)}".encode())
+    import bm25s
+
+    digest = hashlib.sha256(f"{bm25s.__version__} {k1} {b} {len(passages)}".encode())
     for passage in passages:
-        digest.update(f"{passage.title}\0{passage.text}\0".encode())
+        digest.update(f"{passage.title}\0{passage.text}\0".encode(errors="surrogatepass"))
     return digest.hexdigest()[:32]
 
 
@@ -104,9 +109,13 @@ def _save(index: Any, folder: Path | None) -> None:
     """Write the index beside its final name and rename it, so that a killed write is never read."""
     if folder is None:
         return
-    temporary = folder.with_name(folder.name + ".part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    index.save(temporary, show_progress=False)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, suffix=".part"))
+    try:
+        index.save(temporary, show_progress=False)
+        temporary.replace(folder)
+    except OSError:
+        if not folder.exists():  # else another process was faster with the same index
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -3,7 +3,7 @@
 ::
 
     run.yaml                      settings, versions, hashes
-    iteration-1/instructions.jsonl, responses.jsonl, training.jsonl, adapter/, health.json
+    iteration-1/instructions.jsonl, responses.jsonl, training.jsonl, adapter/, *.health.jsonl
     predictions/<system>/<task>.<k>.jsonl
     report.json
     costs.jsonl                   seconds of each stage; the only file that two equal runs differ in
@@ -51,8 +51,9 @@ class RunDirectory:
         """Add the block's wall-clock seconds to ``costs.jsonl``."""
         start = time.monotonic()
         yield
-        with (self.path / "costs.jsonl").open("a", encoding="utf-8") as file:
-            file.write(jsonl.dumps({"stage": stage, "seconds": round(time.monotonic() - start, 2)}))
+        file = self.path / "costs.jsonl"
+        before = [record for _, record in jsonl.read(file)] if file.exists() else []
+        jsonl.write(file, [*before, {"stage": stage, "seconds": round(time.monotonic() - start, 2)}])
 
     def note_hashes(self, hashes: Mapping[str, str]) -> None:
         """Store what the run was made from; refuse to go on when it has changed."""
@@ -97,6 +98,11 @@ def settings_of(path: Path) -> Settings:
     return from_dict(_read_record(path / RECORD)["settings"])
 
 
+def hashes_of(path: Path) -> dict[str, str]:
+    """Return what a run directory was made from: the hashes of its base, domain and corpus by name."""
+    return dict(_read_record(path / RECORD)["hashes"])
+
+
 def costs_of(path: Path) -> dict[str, float]:
     """Seconds by stage, added up over interrupted attempts that finished a stage."""
     total: dict[str, float] = {}
@@ -115,9 +121,11 @@ def _lock(file: IO[str], path: Path) -> None:
         raise ResourceError(
             f"{path}: in use by process {owner}. Wait for it to end, or choose another --out."
         ) from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    try:
+        file.truncate(0)
+        os.write(file.fileno(), str(os.getpid()).encode())
+    except OSError as problem:
+        raise ResourceError(f"{path}: cannot be written ({problem.strerror}). Free the disk.") from None
 
 
 def _check_settings(path: Path, settings: Settings) -> None:
@@ -142,9 +150,13 @@ def _read_record(path: Path) -> dict[str, Any]:
 
     try:
         record = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {"settings": dict(record["settings"]), "versions": record["versions"], "hashes": dict(record["hashes"])}
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        parts = {name: record[name] for name in ("settings", "versions", "hashes")}
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, RecursionError):
+        parts = {}
+    if not parts or not all(isinstance(part, dict) for part in parts.values()):
         raise DataError(f"{path}: damaged. Choose another --out, or restore the file.") from None
+    parts["hashes"] = {name: str(value) for name, value in parts["hashes"].items()}
+    return parts
 
 
 def _write_record(path: Path, record: Mapping[str, Any]) -> None:
@@ -170,14 +182,21 @@ class Journal:
     def __init__(self, path: Path, block: int) -> None:
         """Open ``path``'s journal, whose blocks are ``block`` records long."""
         self.path, self.part = path, path.with_name(path.name + ".part")
-        self.records = self._recover(block) if self.part.exists() else []
+        self.records = self._records(block)
+
+    def _records(self, block: int) -> list[jsonl.Record]:
+        """What is written already: all of a sealed file, the whole blocks of an open one."""
+        if self.path.exists():
+            return [record for _, record in jsonl.read(self.path)]
+        return self._recover(block) if self.part.exists() else []
 
     def _recover(self, block: int) -> list[jsonl.Record]:
         lines = self.part.read_bytes().split(b"\n")[:-1]
-        whole = lines[: len(lines) // block * block]
+        records = list(_readable(lines))
+        records = records[: len(records) // block * block]
         with self.part.open("r+b") as file:
-            file.truncate(sum(len(line) + 1 for line in whole))
-        return [json.loads(line) for line in whole]
+            file.truncate(sum(len(line) + 1 for line in lines[: len(records)]))
+        return records
 
     def extend(self, records: Iterable[jsonl.Record]) -> None:
         """Append a block and force it to the disk. Raises :class:`ResourceError`."""
@@ -195,9 +214,22 @@ class Journal:
         self.records += block
 
     def seal(self) -> None:
-        """Give the finished file its name."""
-        self.part.touch()
-        self.part.replace(self.path)
+        """Give the finished file its name; a sealed one is left as it is."""
+        if not self.path.exists():
+            self.part.touch()
+            self.part.replace(self.path)
+
+
+def _readable(lines: Iterable[bytes]) -> Iterator[jsonl.Record]:
+    """Parse up to the first line that a power cut left as zeros or rubbish."""
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(record, dict):
+            return
+        yield record
 
 
 def sha256(paths: Iterable[Path]) -> str:

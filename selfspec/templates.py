@@ -1,7 +1,8 @@
 """How a task is put to a model when it is trained or tested.
 
 ``none`` is the bare text that base models see, ``alpaca`` what specialised models are
-trained on.
+trained on, ``chat`` the chat template of the model's tokenizer. Another family's template is a YAML
+file with ``with_input``, ``without_input`` and, optionally, ``stop``.
 
 >>> TEMPLATES["none"].prompt("Translate.", "bonjour")
 'Translate.\\nbonjour\\n'
@@ -10,6 +11,7 @@ trained on.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from selfspec.errors import ConfigError, did_you_mean
 
@@ -45,12 +47,34 @@ TEMPLATES = {
             "### Instruction:\n{instruction}\n\n### Response:\n",
             stop=("\n###",),
         ),
+        # Shown through the tokenizer's own template; these texts are the user's turn.
+        Template("chat", "{instruction}\n\n{input}", "{instruction}"),
     )
 }
 
 
 def template(name: str) -> Template:
-    """Look a template up by name. Raises :class:`ConfigError`."""
+    """Look a template up by name or read a YAML file. Raises :class:`ConfigError`."""
+    if name.endswith((".yaml", ".yml")):
+        return _from_file(Path(name))
     if name not in TEMPLATES:
-        raise ConfigError(f"no template {name!r}.{did_you_mean(name, TEMPLATES)} Known: {', '.join(TEMPLATES)}.")
+        known = ", ".join(TEMPLATES)
+        raise ConfigError(f"no template {name!r}.{did_you_mean(name, TEMPLATES)} Known: {known}, or a .yaml file.")
     return TEMPLATES[name]
+
+
+def _from_file(path: Path) -> Template:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        made = Template(path.stem, values["with_input"], values["without_input"], tuple(values.get("stop", ())))
+        made.prompt("instruction", "input"), made.prompt("instruction")
+    except OSError as problem:
+        raise ConfigError(f"template {path}: cannot be read ({problem.strerror}). Check the name.") from None
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
+        raise ConfigError(
+            f"template {path}: {' '.join(str(problem).split())}. Give with_input (with {{instruction}} "
+            "and {input}) and without_input (with {instruction}) as texts."
+        ) from None
+    return made

@@ -16,12 +16,15 @@ from typing import Any
 
 from selfspec import jsonl
 from selfspec.config import TrainingSettings
-from selfspec.errors import DataError, ModelError, YieldError
+from selfspec.decoding.sampling import uniform
+from selfspec.errors import DataError, MissingDataError, ModelError, YieldError
 from selfspec.models import Base, attach, detach
 from selfspec.plugins import Domain
-from selfspec.progress import bar
+from selfspec.progress import bar, say
+from selfspec.responses import responses_of
 from selfspec.rundir import RunDirectory
 from selfspec.templates import template
+from selfspec.types import Example
 
 IGNORED = -100
 """The label that the loss skips."""
@@ -44,6 +47,7 @@ def train(run: RunDirectory, domain: Domain, base: Base, iteration: int = 1) -> 
     folder = run.iteration(iteration)
     adapter, settings = folder / "adapter", run.settings.training
     if adapter.exists():
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         return adapter
     records = _training_set(run, domain, folder)
     examples = [e for e in (encode(base, settings, r) for r in records) if len(e.ids) <= _room(base, settings)]
@@ -64,18 +68,56 @@ def train(run: RunDirectory, domain: Domain, base: Base, iteration: int = 1) -> 
 
 
 def _training_set(run: RunDirectory, domain: Domain, folder: Path) -> list[jsonl.Record]:
-    """Collect usable responses and, if asked, the seeds; write them to ``training.jsonl``."""
-    if not (folder / "responses.jsonl").exists():
-        raise DataError(f"{folder}: no responses.jsonl. Run `selfspec respond` first.")
-    usable = [r for _, r in jsonl.read(folder / "responses.jsonl") if not r["fault"]]
-    records = [
-        {"id": r["id"], "instruction": r["instruction"], "input": r["input"], "output": r["response"]} for r in usable
-    ]
-    if run.settings.training.include_seeds:
-        records += [
-            {"id": s.id, "instruction": s.instruction, "input": s.input, "output": s.output} for s in domain.seeds()
-        ]
+    """Collect what ``training.source`` says and write it to ``training.jsonl``."""
+    source, held_out = run.settings.training.source, run.settings.held_out
+    seeds = [_record(s.id, s.instruction, s.input, s.output) for s in domain.seeds() if s.task not in held_out]
+    if source == "supervised":
+        records = _supervised(run, domain)
+    elif source == "seeds":
+        records = seeds
+    else:
+        records = _synthetic(folder, run.settings.seed if source == "shuffled" else None)
+        records += seeds if run.settings.training.include_seeds else []
     jsonl.write(folder / "training.jsonl", records)
+    return records
+
+
+def _record(name: str, instruction: str, text: str, output: str) -> jsonl.Record:
+    return {"id": name, "instruction": instruction, "input": text, "output": output}
+
+
+def _synthetic(folder: Path, shuffle: int | None) -> list[jsonl.Record]:
+    """The usable responses; with a seed to shuffle by, every instruction gets another one's response."""
+    usable = [r for r in responses_of(folder) if not r["fault"]]
+    outputs = {r["id"]: r["response"] for r in usable}
+    if shuffle is not None:
+        order = sorted(outputs, key=lambda name: uniform(shuffle, "shuffle", name, 0))
+        outputs = {name: outputs[other] for name, other in zip(order, [*order[1:], *order[:1]], strict=True)}
+    return [_record(r["id"], r["instruction"], r["input"], outputs[r["id"]]) for r in usable]
+
+
+def _supervised(run: RunDirectory, domain: Domain) -> list[jsonl.Record]:
+    """Examples of the tasks' training splits; tasks without one are named and left out."""
+    if not run.settings.data:
+        raise DataError("training.source=supervised reads the tasks' training splits. Give --data.")
+    records: list[jsonl.Record] = []
+    for task in domain.tasks():
+        if task.reader is None or "train" not in task.splits or task.name in run.settings.held_out:
+            say(f"{task.name}: no training split")
+            continue
+        try:
+            found = [e for e in task.reader(Path(run.settings.data), "train") if isinstance(e, Example)]
+        except MissingDataError as problem:
+            say(f"{task.name}: {problem}")
+            continue
+        found.sort(key=lambda e: uniform(run.settings.seed, "supervised", e.id, 0))
+        chosen = found[: run.settings.training.supervised_limit or None]
+        records += [_record(f"{task.name}/{e.id}", task.instruction, e.input, e.references[0]) for e in chosen]
+        say(f"{task.name}: training on {len(chosen)} of {len(found)}")
+    if not records:
+        raise DataError(
+            f"{run.settings.data}: no training split of any task. See the lines above for the files' names."
+        )
     return records
 
 

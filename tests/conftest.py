@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,23 @@ def sums(domain_site: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The small domain, importable; returns its name."""
     monkeypatch.syspath_prepend(domain_site)
     return "sums"
+
+
+@pytest.fixture(scope="session")
+def make_domain() -> Callable[..., None]:
+    """:func:`write_domain`, for tests that want a domain of their own."""
+    return write_domain
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., Any]:
+    """``finished_run.write_run``: a plausible finished run directory without any model."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("finished_run", Path(__file__).with_name("finished_run.py"))
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    write: Callable[..., Any] = module.write_run
+    return write

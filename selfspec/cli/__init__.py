@@ -7,6 +7,7 @@ exit code of its class (docs/cli.md).
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -21,7 +22,14 @@ COMMANDS = {
     "respond": ("stages", "Stage 2 alone: the base answers them, with retrieved passages."),
     "train": ("stages", "Stage 3 alone: train the adapter."),
     "eval": ("stages", "Stage 4 alone: measure base and adapters."),
-    "domains": ("domains", "List, show and check the installed domains."),
+    "ablate": ("ablate", "The paper's Table 2: vary passages, weighting and iterations."),
+    "report": ("report", "Write RUN's results as one HTML page with pictures."),
+    "new": ("new", "Write a new domain package, ready to run and to be filled."),
+    "check": ("check", "Check a domain as its users will use it; say what to change where."),
+    "seeds": ("seeds", "Lint seeds, draw them from training files, add one by asking."),
+    "mix": ("mix", "Mix adapters of one base into one, exactly or by a named method."),
+    "domains": ("domains", "List, show and check the installed domains; find and install known ones."),
+    "adapters": ("adapters", "List, fetch and publish adapters."),
     "doctor": ("doctor", "Say what is installed, which device there is and what is broken."),
 }
 """Command: its module in this package and its line in the help."""
@@ -58,9 +66,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--verbose", is_flag=True, help="Show the traceback of an error.")
 @click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--no-extensions", is_flag=True, help="Leave the installed extensions out.")
 @click.version_option(package_name="selfspec")
 @click.pass_context
-def cli(ctx: click.Context, verbose: bool, quiet: bool) -> None:
+def cli(ctx: click.Context, verbose: bool, quiet: bool, no_extensions: bool) -> None:
     """Turn a base language model into a domain expert, without a teacher model.
 
     \b
@@ -72,6 +81,10 @@ def cli(ctx: click.Context, verbose: bool, quiet: bool) -> None:
         from selfspec import progress
 
         progress.enable(False)
+    if no_extensions:
+        before = os.environ.get("SELFSPEC_NO_EXTENSIONS", "0")
+        os.environ["SELFSPEC_NO_EXTENSIONS"] = "1"
+        ctx.call_on_close(lambda: os.environ.update(SELFSPEC_NO_EXTENSIONS=before))
 
 
 def main(args: list[str] | None = None) -> None:
@@ -99,6 +112,8 @@ def invoke(args: list[str]) -> int:
         return _fail(
             f"{where}{problem.strerror or problem}. Mend it, then run the same command again.", 5, problem, args
         )
+    except Exception as problem:  # a bug of ours: still one line, and the traceback for whoever asks
+        return _fail(f"unexpected {type(problem).__name__}: {problem}. Report it, with --verbose.", 1, problem, args)
 
 
 def _fail(text: str, code: int, problem: BaseException | None = None, args: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""``selfspec domains list | show | check``."""
+"""``selfspec domains list | show | check``; the commands on the index of known domains are in ``registry.py``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfspec.cli import registry
 from selfspec.errors import PluginError, SelfspecError
 from selfspec.plugins import Domain, Installed, discover, load_domain
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def domains() -> None:
-    """List, show and check the installed domains."""
+    """List, show and check the installed domains; find and install known ones."""
+
+
+for _command in registry.COMMANDS:
+    domains.add_command(_command)
 
 
 @domains.command("list")
@@ -73,6 +78,7 @@ def _facts(domain: Domain) -> dict[str, Any]:
             for t in domain.tasks()
         ],
         "data_licenses": list(card.data_licenses),
+        "extensions": [str(entry) for entry in domain.extensions],
     }
 
 

@@ -26,6 +26,12 @@ OPTIONS = (
     click.option("--quantize", type=click.Choice(["none", "nf4"]), help="4-bit base. [default: none]"),
     click.option("--retrieval", type=click.Choice(["auto", "on", "off"]), help="Passages for the responses."),
     click.option("--iterations", type=int, help="Rounds of the method. [default: 1]"),
+    click.option(
+        "--train-on",
+        type=click.Choice(["synthetic", "shuffled", "seeds", "supervised"]),
+        help="What the adapter learns from. [default: synthetic]",
+    ),
+    click.option("--held-out-task", multiple=True, help="Use no seed of this task; repeatable."),
     click.option("--seed", type=int, help="Of every random draw. [default: 0]"),
     click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting, e.g. training.epochs=2."),
 )
@@ -44,6 +50,8 @@ def to_settings(options: dict[str, Any]) -> Settings:
     values = {
         **{name: options[name] for name in ("domain", "model", "data", "quantize", "iterations", "seed")},
         "corpus": list(options["corpus"]) or None,
+        "held_out": list(options["held_out_task"]) or None,
+        "training": {"source": options["train_on"]} if options["train_on"] else None,
         "retrieval": {"mode": options["retrieval"]} if options["retrieval"] else None,
         "evaluation": {name: value for name, value in evaluation.items() if value is not None} or None,
     }
@@ -59,8 +67,9 @@ def settings_of_run(folder: Path | None, options: dict[str, Any]) -> Settings:
         if folder is not None and not options["domain"]:
             return settings_of(folder)  # says that there is no run
         return to_settings(options)
-    given = sorted(name for name, value in options.items() if value)
+    given = sorted(name for name, value in options.items() if value not in (None, (), []))
     if given:
+        given = [{"sets": "set"}.get(name, name).replace("_", "-") for name in given]
         raise ConfigError(
             f"{folder}: a run keeps its settings, but --{given[0]} was given. Leave it out, or name a new directory."
         )

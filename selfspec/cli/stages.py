@@ -17,7 +17,8 @@ def _run_stage(name: str, folder: Path | None, options: dict[str, Any]) -> None:
     from selfspec.cli.show import show_report
     from selfspec.report import Report
 
-    as_json, iteration, out = options.pop("as_json"), options.pop("iteration", 1), options.pop("out")
+    as_json, iteration = options.pop("as_json"), options.pop("iteration", 1)
+    out = options.pop("out") if folder is None else options.get("out")
     settings = settings_of_run(folder, options)
     target = folder or out or pipeline.default_out(settings)
     made = pipeline.stage(name, settings, target, iteration)

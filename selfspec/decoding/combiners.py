@@ -1,15 +1,15 @@
 """Combiners: the rows' log-probabilities into one distribution.
 
 Every combiner maps ``logp`` [groups, rows, vocabulary] and ``log_weights`` [groups, rows] to
-normalised log-probabilities [groups, vocabulary]. Groups of fewer rows are padded with rows of
-weight ``-inf``.
+normalised log-probabilities [groups, vocabulary]. A combiner reads a group's rows in ``parts`` of
+equal size; where groups differ, each part is padded with rows of weight ``-inf``.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 class Combiner(Protocol):
     """What :func:`selfspec.decoding.decode` asks of a combiner."""
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts of equal size a group's rows fall."""
+        ...
 
     def __call__(self, logp: Tensor, log_weights: Tensor) -> Tensor:
         """Return normalised log-probabilities, [groups, vocabulary]."""
@@ -27,6 +32,8 @@ class Combiner(Protocol):
 class Plain:
     """The first row's distribution."""
 
+    parts: ClassVar[int] = 1
+
     def __call__(self, logp: Tensor, log_weights: Tensor) -> Tensor:
         """Return ``logp[:, 0]``."""
         return logp[:, 0]
@@ -35,6 +42,8 @@ class Plain:
 @dataclass(frozen=True, slots=True)
 class Mixture:
     """Eq. 2: p(y_t) = sum_j p_ret(d_j | x) p_lm(y_t | x, d_j, y_<t); the weights are the group's."""
+
+    parts: ClassVar[int] = 1
 
     def __call__(self, logp: Tensor, log_weights: Tensor) -> Tensor:
         """Return the log of the weighted sum of probabilities."""
@@ -54,11 +63,12 @@ class Contrast:
       probability is at least ``alpha`` times the largest (Li et al. 2023, Eq. 3 and 5).
     """
 
+    parts: ClassVar[int] = 2
     form: Literal["paper", "plausible"] = "plausible"
     alpha: float = 0.1
 
     def __call__(self, logp: Tensor, log_weights: Tensor) -> Tensor:
-        """Return the contrast; groups must all have the same, even number of rows."""
+        """Return the contrast of the two halves."""
         specialised, base = (
             Mixture()(half, weights.log_softmax(1))
             for half, weights in zip(logp.chunk(2, 1), log_weights.chunk(2, 1), strict=True)

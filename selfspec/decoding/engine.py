@@ -50,6 +50,7 @@ class _Batch:
     cache: Any
     mask: Tensor  # [rows, length], 1 where a token stands
     logp: Tensor  # [rows, vocabulary]
+    layout: tuple[Tensor, Tensor] | None = None
 
     @property
     def rows(self) -> list[Row]:
@@ -168,16 +169,18 @@ def _join(old: _Batch, new: _Batch) -> _Batch:
 
 def _advance(batch: _Batch, tokenizer: Any, combiner: Combiner, sampling: Sampling) -> tuple[list[int], dict[int, str]]:
     """Choose each group's next token; return the tokens and why groups (by index) are done."""
-    logp, log_weights = _by_group(batch)
+    logp, log_weights = _by_group(batch, combiner.parts)
     combined = combiner(logp, log_weights)
     keys, steps = [a.group.key for a in batch.groups], [len(a.ids) for a in batch.groups]
     tokens = choose(combined, keys, steps, sampling)
     chosen = combined.gather(1, tokens[:, None])[:, 0].tolist()
-    by_row = logp.gather(2, tokens[:, None, None].expand(-1, logp.shape[1], 1))[..., 0].tolist()
+    counts = [len(a.group.rows) for a in batch.groups]
+    of_group = torch.repeat_interleave(tokens, torch.tensor(counts, device=tokens.device))
+    by_row = batch.logp.gather(1, of_group[:, None])[:, 0].split(counts)  # type: ignore[no-untyped-call]
     done: dict[int, str] = {}
     for i, (active, token) in enumerate(zip(batch.groups, tokens.tolist(), strict=True)):
         active.logprob += chosen[i]
-        active.row_logprobs = [a + b for a, b in zip(active.row_logprobs, by_row[i], strict=False)]
+        active.row_logprobs = [a + b for a, b in zip(active.row_logprobs, by_row[i].tolist(), strict=True)]
         if why := _append(active, token, tokenizer, sampling):
             done[i] = why
     return tokens.tolist(), done
@@ -193,14 +196,28 @@ def _append(active: _Active, token: int, tokenizer: Any, sampling: Sampling) -> 
     return "length" if len(active.ids) == sampling.max_new_tokens else ""
 
 
-def _by_group(batch: _Batch) -> tuple[Tensor, Tensor]:
+def _by_group(batch: _Batch, parts: int) -> tuple[Tensor, Tensor]:
     """Return log-probabilities [groups, rows, vocabulary] and log-weights [groups, rows]."""
-    sizes = [len(a.group.rows) for a in batch.groups]
-    most = max(sizes)
-    weights = [[*a.group.log_weights, *[-math.inf] * (most - n)] for a, n in zip(batch.groups, sizes, strict=True)]
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    index = [[start + min(j, n - 1) for j in range(most)] for start, n in zip(starts, sizes, strict=True)]
-    return batch.logp[torch.tensor(index, device=batch.logp.device)], batch.logp.new_tensor(weights)
+    if batch.layout is None:
+        batch.layout = _layout(batch, parts)
+    index, weights = batch.layout
+    return batch.logp[index], weights
+
+
+def _layout(batch: _Batch, parts: int) -> tuple[Tensor, Tensor]:
+    """Which row of the batch stands where; it only changes when groups come or go.
+
+    Where groups differ in size each part of a smaller one repeats its last row with weight ``-inf``.
+    """
+    most = max(len(a.group.rows) // parts for a in batch.groups)
+    index, weights, start = [], [], 0
+    for active in batch.groups:
+        size, own = len(active.group.rows) // parts, active.group.log_weights
+        places = [(part * size + min(j, size - 1), j < size) for part in range(parts) for j in range(most)]
+        index.append([start + place for place, _ in places])
+        weights.append([own[place] if real else -math.inf for place, real in places])
+        start += len(own)
+    return torch.tensor(index, device=batch.logp.device), batch.logp.new_tensor(weights)
 
 
 def _keep(model: Any, batch: _Batch, tokens: list[int], done: dict[int, str]) -> _Batch | None:
@@ -214,7 +231,7 @@ def _keep(model: Any, batch: _Batch, tokens: list[int], done: dict[int, str]) ->
         index = torch.tensor(alive, device=batch.mask.device).nonzero()[:, 0]
         batch.cache.batch_select_indices(index)
         batch.mask = batch.mask[index]
-        batch.groups = [batch.groups[i] for i in kept]
+        batch.groups, batch.layout = [batch.groups[i] for i in kept], None
     ids = torch.tensor([[tokens[i]] for i in kept for _ in range(sizes[i])], device=batch.mask.device)
     batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(ids), 1)], 1)
     batch.logp = _forward(model, batch.rows, ids, batch.mask, batch.cache)

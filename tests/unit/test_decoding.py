@@ -95,6 +95,15 @@ def test_contrast_of_mixtures_equals_the_reference(form: Any, tiny_tokenizer: An
         assert done.ids == reference_ids(model, group, combiner, sampling)[0]
 
 
+@pytest.mark.parametrize("form", ["paper", "plausible"])
+def test_contrast_of_groups_of_different_sizes_in_one_batch(form: Any, tiny_tokenizer: Any) -> None:
+    model, sampling, combiner = model_of("llama"), Sampling(max_new_tokens=12), Contrast(form=form)
+    groups = [Group(f"g{n}", groups_of(rows=n, count=1)[0].rows) for n in (2, 4, 6)]
+    for done in decode(model, tiny_tokenizer, groups, combiner, sampling):
+        group = next(g for g in groups if g.key == done.key)
+        assert done.ids == reference_ids(model, group, combiner, sampling)[0]
+
+
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_batch_size_and_order_do_not_change_a_result(temperature: float, tiny_tokenizer: Any) -> None:
     model, groups = model_of("llama", spread=2.0), groups_of(rows=2, count=12)

@@ -1,7 +1,7 @@
 """Finding, unpacking and decoding distribution files, with errors that say file, place and mend.
 
 >>> content(original(folder(root, "pubmedqa"), "ori_pqal.json"))     # doctest: +SKIP
-DataError: data/pubmedqa: no file ori_pqal.json or ori_pqal.json.gz. Put the distributor's file there, unchanged.
+MissingDataError: data/pubmedqa: no file ori_pqal.json or ori_pqal.json.gz. Put the distributor's file there, unchanged.
 """
 
 from __future__ import annotations

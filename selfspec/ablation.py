@@ -1,0 +1,117 @@
+"""The paper's Table 2 in one command: passages, iterations, instruction sets and weightings.
+
+``selfspec ablate --domain biomed`` makes a run directory for each variant and shares every stage that
+does not differ by copying its files: instructions are written once, the base is measured once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfspec import jsonl
+from selfspec.compare import Gain, compare
+from selfspec.config import Settings
+from selfspec.pipeline import opened, run
+from selfspec.progress import say
+from selfspec.report import Report, f1_of_items
+
+Change = Callable[[Settings], Settings]
+GENERATION = ("requests.jsonl", "refused.jsonl", "instructions.health.jsonl", "instructions.jsonl")
+
+
+def _retrieval(**values: Any) -> Change:
+    return lambda s: dataclasses.replace(s, retrieval=dataclasses.replace(s.retrieval, **values))
+
+
+def _second(new: bool) -> Change:
+    def change(s: Settings) -> Settings:
+        contrast = dataclasses.replace(s.contrast, new_instructions=new)
+        return dataclasses.replace(VARIANTS["top-5"](s), iterations=2, contrast=contrast)
+
+    return change
+
+
+VARIANTS: dict[str, Change] = {
+    "no-passages": _retrieval(mode="off"),
+    "top-1": _retrieval(mode="on", k=1),
+    "top-5": _retrieval(mode="on", k=5),
+    "top-5-proportional": _retrieval(mode="on", k=5, weighting="proportional"),
+    "top-5-uniform": _retrieval(mode="on", k=5, weighting="uniform"),
+    "iteration-2-same-instructions": _second(new=False),
+    "iteration-2-new-instructions": _second(new=True),
+}
+"""What is varied; the rest of the settings is the user's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One variant."""
+
+    variant: str
+    mean_f1: float
+    """Mean over tasks, in points, at the fewest shots."""
+    gain: Gain
+    """Against the base without a template."""
+    over_first: Gain | None
+    """Against the first variant (no passages), on identical items; ``None`` for itself."""
+
+
+def ablate(settings: Settings, out: Path, variants: tuple[str, ...] = tuple(VARIANTS)) -> list[Row]:
+    """Run every variant, or go on with it, and compare; writes ``ablation.json``."""
+    rows: list[Row] = []
+    first: dict[str, list[float]] = {}
+    for name in variants:
+        say(f"variant {name}")
+        folder, changed = out / name, VARIANTS[name](settings)
+        _share(out, name, folder)
+        report = run(settings=changed, out=folder)
+        scores = _scores(changed, folder, report)
+        mean = sum(100 * sum(s) / len(s) for s in scores.values()) / len(scores)
+        over = compare(first, scores, settings.evaluation.resamples, settings.seed) if first else None
+        first = first or scores
+        rows.append(Row(variant=name, mean_f1=mean, gain=report.gain, over_first=over))
+    text = json.dumps([dataclasses.asdict(row) for row in rows], indent=1)
+    jsonl.write_text(out / "ablation.json", text + "\n")
+    return rows
+
+
+def _scores(settings: Settings, folder: Path, report: Report) -> dict[str, list[float]]:
+    """F1 of every item under the run's last adapter."""
+    system = [c.system for c in report.comparisons][-1]
+    with opened(settings, folder) as session:
+        return f1_of_items(folder, system, min(settings.evaluation.shots), session.items(), session.domain)
+
+
+def _share(out: Path, name: str, folder: Path) -> None:
+    """Copy from finished variants what this one would compute alike."""
+    done = [out / other for other in VARIANTS if other != name and (out / other / "report.json").exists()]
+    if not done:
+        return
+    (folder / "iteration-1").mkdir(parents=True, exist_ok=True)
+    (folder / "predictions").mkdir(exist_ok=True)
+    for file in GENERATION:
+        _copy(done[0] / "iteration-1" / file, folder / "iteration-1" / file)
+    for base in (done[0] / "predictions").glob("base*"):
+        _copy(base, folder / "predictions" / base.name)
+    top = out / "top-5"
+    if name.startswith("iteration-2") and top in done:
+        for entry in (top / "iteration-1").iterdir():
+            _copy(entry, folder / "iteration-1" / entry.name)
+        _copy(top / "predictions" / "specialised", folder / "predictions" / "specialised-1")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or folder under a temporary name first, so that a killed copy is not taken for a whole one."""
+    if target.exists() or not source.exists():
+        return
+    part = target.with_name(target.name + ".copy")
+    shutil.rmtree(part, ignore_errors=True)
+    part.unlink(missing_ok=True)
+    (shutil.copytree if source.is_dir() else shutil.copy2)(source, part)
+    part.replace(target)
