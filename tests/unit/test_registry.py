@@ -203,7 +203,7 @@ def test_two_problems_of_one_file_and_two_of_two(registry: Callable[..., Path]) 
         ("notes.txt", ""),
     ]
     assert "'selfspec-domain-a' is also that of a.yaml." in problems[2].text
-    assert "'b' is also that of b.yaml." in problems[5].text
+    assert "'b' is also that of b.yaml." in problems[4].text
 
 
 def test_own_metrics_and_deprecation_are_right(registry: Callable[..., Path]) -> None:
