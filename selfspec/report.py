@@ -1,4 +1,4 @@
-"""Stage 5: scores, comparison and the run's result: ``report.json`` and the table on the screen.
+"""Stage 5: scores, comparison and the run's result: ``report.json`` (``selfspec.table`` prints it).
 
 ``report.json`` is made of files of the run alone and holds no time, so that equal runs have equal
 reports. :class:`Report` is what ``selfspec.run`` returns.
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from selfspec import health, jsonl, metrics
 from selfspec.compare import Gain, Scores, TaskGain, compare
@@ -68,6 +68,16 @@ class Report:
     """Flagged items by task."""
     first_failure: str
     """Which stage failed its gate first; empty: none."""
+
+    def over_shots(self, system: str) -> tuple[float, float, float]:
+        """Worst, average and best F1 over the numbers of shots, each a mean over tasks (the paper's Table 4)."""
+        by_task: dict[str, list[float]] = {}
+        for cell in self.cells:
+            if cell.system == system:
+                by_task.setdefault(cell.task, []).append(cell.scores["token_f1"])
+        count = len(by_task)
+        worst, best = (sum(pick(scores) for scores in by_task.values()) / count for pick in (min, max))
+        return worst, sum(sum(scores) / len(scores) for scores in by_task.values()) / count, best
 
     @property
     def gain(self) -> Gain:
@@ -233,63 +243,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_rounded(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value
-
-
-def show(report: Report, costs: Mapping[str, float], out: IO[str]) -> None:
-    """Print the comparison as a table, one a number of shots, and what each stage cost."""
-    from rich.console import Console
-
-    console = Console(file=out, width=None if out.isatty() else 120)
-    for shots in sorted({cell.shots for cell in report.cells}):
-        console.print(_table(report, shots))
-        for line in _summary(report, shots):
-            console.print(line, highlight=False)
-    if report.first_failure:
-        console.print(f"Look here first: {report.first_failure}.", highlight=False, style="yellow")
-    if costs:
-        parts = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in costs.items())
-        console.print(f"Cost: {parts}; {sum(costs.values()):.0f} s in all.", highlight=False)
-
-
-def _table(report: Report, shots: int) -> Any:
-    from rich.table import Table
-
-    cells = [cell for cell in report.cells if cell.shots == shots]
-    names = list(dict.fromkeys(cell.system for cell in cells))
-    gains = {t.task: t for c in report.comparisons if c.shots == shots and c.against == "base" for t in c.gain.tasks}
-    table = Table(title=f"{report.domain} on {report.model}, {shots}-shot: F1 (answers in format, %)")
-    table.add_column("task")
-    table.add_column("items", justify="right")
-    for name in names:
-        table.add_column(name, justify="right")
-    if gains:
-        table.add_column("gain [95%]", justify="right")
-    for task in dict.fromkeys(cell.task for cell in cells):
-        row = {cell.system: cell for cell in cells if cell.task == task}
-        first = next(iter(row.values()))
-        mark = "*" if first.source == "packaged samples" else ""
-        scores = [f"{row[n].scores['token_f1']:.1f} ({row[n].in_format:.0f})" for n in names]
-        table.add_row(first.title + mark, str(first.items), *scores, *([_interval(gains[task])] if gains else []))
-    table.caption = "* packaged samples" if any(c.source == "packaged samples" for c in cells) else None
-    return table
-
-
-def _interval(gain: TaskGain | Gain) -> str:
-    return f"{gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}]"
-
-
-def _summary(report: Report, shots: int) -> list[str]:
-    lines = []
-    for c in report.comparisons:
-        if c.shots == shots:
-            g = c.gain
-            lines.append(
-                f"{c.system} against {c.against}: mean {_interval(g)}, median {g.median:+.1f}, leaving one task out "
-                f"{g.leave_one_out[0]:+.1f} to {g.leave_one_out[1]:+.1f}; better on {g.better} of {len(g.tasks)} tasks."
-            )
-            if c.clean:
-                lines.append(
-                    f"  without the {sum(report.overlap.values())} items that training text overlaps: "
-                    f"{_interval(c.clean)}."
-                )
-    return lines

@@ -25,6 +25,8 @@ from wheels import ROOT, build
 from selfspec.errors import SelfspecError
 from selfspec.registry import Entry, load
 
+CHECK = ("check",) if (ROOT / "selfspec" / "cli" / "check.py").exists() else ("domains", "check")
+
 
 def environment(folder: Path, *paths: str) -> Path:
     """Make an environment that holds no package of its own; return its Python.
@@ -69,8 +71,7 @@ def check(entry: Entry, folder: Path) -> str:
                 "--registry",
                 str(ROOT / "registry"),
             )
-        command = ["check"] if "\n  check " in run(python, "-m", "selfspec", "--help") else ["domains", "check"]
-        run(python, "-m", "selfspec", *command, entry.name)
+        run(python, "-m", "selfspec", *CHECK, entry.name)
         return disagreement(entry, json.loads(run(python, "-m", "selfspec", "domains", "show", entry.name, "--json")))
     except RuntimeError as problem:
         return str(problem)

@@ -44,9 +44,54 @@ def settings_options(command: Command) -> Command:
     return command
 
 
+SYSTEMS = (
+    click.option("--model", "-m", "models", multiple=True, help="As for run; repeat it to compare. [default: nano]"),
+    click.option("--adapter", "adapters", multiple=True, help="Adapter folder around that model; '-': none."),
+    click.option("--template", "templates", multiple=True, help="none, alpaca, chat or a YAML file."),
+)
+"""The options of ``eval``: any number of systems side by side."""
+
+
+def eval_options(command: Command) -> Command:
+    """Add the shared options, with :data:`SYSTEMS` in the place of one model."""
+    for option in reversed((OPTIONS[0], *SYSTEMS, *OPTIONS[2:])):
+        command = option(command)
+    return command
+
+
+def name_systems(options: dict[str, Any]) -> None:
+    """Turn the options of :data:`SYSTEMS` into a model and ``systems``.
+
+    One value stands for all; otherwise there is one for each system. The first model is the base that
+    the others are compared with.
+    """
+    given = {name: options.pop(name) for name in ("models", "adapters", "templates")}
+    count = max(map(len, given.values()))
+    for name, values in given.items():
+        if len(values) not in (0, 1, count):
+            raise ConfigError(
+                f"{len(values)} --{name[:-1]} for {count} systems. Give one for all of them, or one each."
+            )
+    options["model"] = given["models"][0] if given["models"] else None
+    options["systems"] = None
+    if count > 1 or given["adapters"] or given["templates"]:
+        columns = [values * count if len(values) == 1 else values or ("",) * count for values in given.values()]
+        options["systems"] = [_system(*entry) for entry in zip(*columns, strict=True)]
+
+
+def _system(model: str, adapter: str, form: str) -> str:
+    """Write ``MODEL[+ADAPTER][@TEMPLATE]``."""
+    return (model or "nano") + (f"+{adapter}" if adapter not in ("", "-") else "") + (f"@{form}" if form else "")
+
+
 def to_settings(options: dict[str, Any]) -> Settings:
     """Turn the options that were given into settings, over the recipe's."""
-    evaluation = {"split": options["split"], "shots": options["shots"], "limit": options["limit"]}
+    evaluation = {
+        "systems": options.get("systems"),
+        "split": options["split"],
+        "shots": options["shots"],
+        "limit": options["limit"],
+    }
     values = {
         **{name: options[name] for name in ("domain", "model", "data", "quantize", "iterations", "seed")},
         "corpus": list(options["corpus"]) or None,

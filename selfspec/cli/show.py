@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def show_report(report: Report, folder: Path, as_json: bool) -> None:
     """Write the result to stdout and the report's place to stderr."""
-    from selfspec.report import FILE, show
+    from selfspec.report import FILE
     from selfspec.rundir import costs_of
+    from selfspec.table import show
 
     if as_json:
         sys.stdout.write(json.dumps(report.to_dict(), ensure_ascii=False) + "\n")

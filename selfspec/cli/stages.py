@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from selfspec.cli.options import settings_of_run, settings_options
+from selfspec.cli.options import eval_options, name_systems, settings_of_run, settings_options
 
 
 def _run_stage(name: str, folder: Path | None, options: dict[str, Any]) -> None:
@@ -19,6 +19,8 @@ def _run_stage(name: str, folder: Path | None, options: dict[str, Any]) -> None:
 
     as_json, iteration = options.pop("as_json"), options.pop("iteration", 1)
     out = options.pop("out") if folder is None else options.get("out")
+    if name == "eval":
+        name_systems(options)
     settings = settings_of_run(folder, options)
     target = folder or out or pipeline.default_out(settings)
     made = pipeline.stage(name, settings, target, iteration)
@@ -37,7 +39,7 @@ def _command(name: str, text: str, example: str) -> click.Command:
     if name != "eval":
         decorated = click.option("--iteration", type=int, default=1, show_default=True, help="Which round.")(decorated)
     decorated = click.argument("folder", metavar="[RUN]", required=False, type=click.Path(path_type=Path))(
-        settings_options(decorated)
+        (eval_options if name == "eval" else settings_options)(decorated)
     )
     return click.command(name, epilog=f"Example: {example}")(decorated)
 
@@ -60,7 +62,8 @@ eval = _command(
     "eval",
     """Measure the base, and the adapters of RUN where it has some; print the table.
 
-    Without RUN the base alone is measured on the domain's tasks.
+    Without RUN the models that --model, --adapter and --template name are measured on the domain's
+    tasks, side by side; the first model is what the others are compared with.
     """,
     "selfspec eval --domain biomed --data FOLDER --shots 0,1,5",
 )

@@ -186,3 +186,25 @@ def test_training_on_a_4_bit_base(tmp_path: Path, sums: str, tiny_folder: Path) 
     assert isinstance(adapter, Path)
     assert health["adapter_norm"] > 0
     assert health["reload_difference"] < 0.1
+
+
+def test_eval_puts_any_number_of_systems_side_by_side(
+    tmp_path: Path, sums: str, tiny_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = str(tiny_folder)
+    args = ["eval", "-d", sums, "-m", model, "-m", model, "--template", "none", "--template", "alpaca", "--limit", "3"]
+    assert invoke([*args, "-o", str(tmp_path / "run"), "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    names = {cell["system"] for cell in report["cells"]}
+    assert len(names) == 4
+    assert {c["against"] for c in report["comparisons"]} == {"base", "base+alpaca"}
+    by_name = {cell["system"]: cell["scores"]["token_f1"] for cell in report["cells"]}
+    other = next(name for name in names if name.endswith("-alpaca"))
+    assert by_name[other] == by_name["base+alpaca"]  # the same model, however it is named
+
+
+def test_eval_refuses_systems_that_do_not_match_in_number(sums: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert (
+        invoke(["eval", "-d", sums, "-m", "a", "-m", "b", "-m", "c", "--template", "none", "--template", "alpaca"]) == 2
+    )
+    assert "2 --template for 3 systems. Give one for all of them, or one each." in capfd.readouterr().err
