@@ -129,10 +129,13 @@ class _Keeper:
         self.pool = Pool([seed.instruction for seed in seeds], self.settings.max_similarity)
         self.kept: list[jsonl.Record] = []
         self.refused: list[jsonl.Record] = []
+        self.dry = 0
+        """Requests since one last gave something to keep."""
 
     def read(self, requests: Sequence[jsonl.Record]) -> None:
         """Parse and curate; stops keeping once there are enough."""
         for request in requests:
+            self.dry += 1
             for candidate in parse_list(request["text"], complete=request["finish"] == "end"):
                 if len(self.kept) >= self.settings.count:
                     return
@@ -149,6 +152,7 @@ class _Keeper:
                 else:
                     self.pool.add(candidate.instruction)
                     self.kept.append(record)
+                    self.dry = 0
 
     def reasons(self) -> dict[str, int]:
         """Count the refusals by reason, most frequent first."""
@@ -162,7 +166,8 @@ class _Keeper:
     def check_yield(self, requests: int) -> None:
         """Raise :class:`YieldError` when going on would be a loop."""
         asked = requests * self.settings.per_request
-        if requests < 2 * self.settings.requests_per_block or len(self.kept) >= self.settings.min_yield * asked:
+        enough = requests < 2 * self.settings.requests_per_block or len(self.kept) >= self.settings.min_yield * asked
+        if enough and self.dry < 4 * self.settings.requests_per_block:
             return
         raise YieldError(
             f"instructions: {len(self.kept)} kept of {asked} tasks asked for in {requests} requests; refused: "

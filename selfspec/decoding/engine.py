@@ -20,7 +20,7 @@ from transformers import DynamicCache
 from selfspec.decoding.combiners import Combiner
 from selfspec.decoding.groups import Continuation, Group, Row, Sampling
 from selfspec.decoding.sampling import choose
-from selfspec.errors import ModelError
+from selfspec.errors import ModelError, ResourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class _Active:
     ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
     row_logprobs: list[float] = field(default_factory=list)
+    done: bool = False
 
 
 @dataclass(slots=True)
@@ -71,8 +72,9 @@ def decode(
     ``model`` is a Hugging Face causal model in evaluation mode, or a ``PeftModel`` around one when
     rows name adapters; ``tokenizer`` gives the end-of-text token and turns ids into text.
 
-    Raises :class:`ModelError` when a prompt leaves no room in the model's context or the model
-    gives NaN.
+    When memory runs out the batch is halved and what was under way starts again. Raises
+    :class:`ModelError` when a prompt leaves no room in the model's context or the model gives NaN,
+    and :class:`ResourceError` when a single row is too much.
 
     >>> rows = tuple(Row(tuple(tokenizer(p).input_ids)) for p in prompts)        # doctest: +SKIP
     >>> group = Group("q1", rows, weights=(0.7, 0.3))
@@ -84,10 +86,32 @@ def decode(
         _check_fits(model, group, sampling)
     batch: _Batch | None = None
     while waiting or batch:
-        batch = _refill(model, batch, waiting, sampling, limits)
-        tokens, done = _advance(batch, tokenizer, combiner, sampling)
-        yield from (_finish(batch.groups[i], tokenizer, sampling, why) for i, why in done.items())
-        batch = _keep(model, batch, tokens, done)
+        try:
+            batch = _refill(model, batch, waiting, sampling, limits)
+            tokens, done = _advance(batch, tokenizer, combiner, sampling)
+            yield from (_finish(batch.groups[i], tokenizer, sampling, why) for i, why in done.items())
+            batch = _keep(model, batch, tokens, done)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as problem:
+            limits = _shrunk(problem, limits)
+            waiting.extendleft(a.group for a in reversed(batch.groups if batch else []) if not a.done)
+            batch = None
+
+
+def _shrunk(problem: BaseException, limits: Limits) -> Limits:
+    """Half the room, for a problem that is a lack of memory; what was under way starts again.
+
+    Draws are counter-based, so a group that starts again ends the same.
+    """
+    scarce = isinstance(problem, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(problem)
+    if not scarce:
+        raise problem
+    if limits.rows <= 1:
+        raise ResourceError(
+            "out of memory with a single row. Use a smaller model, --quantize nf4, or shorter prompts."
+        ) from None
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return Limits(max(1, limits.rows // 2), max(1, limits.tokens // 2))
 
 
 def _check_fits(model: Any, group: Group, sampling: Sampling) -> None:
@@ -108,14 +132,17 @@ def _refill(model: Any, batch: _Batch | None, waiting: deque[Group], sampling: S
         return batch
     width = batch.mask.shape[1] if batch else 0
     taken: list[Group] = []
-    while waiting and _fits(waiting[0], used, width, sampling, limits, first=not (batch or taken)):
-        group = waiting.popleft()
+    for group in waiting:
+        if not _fits(group, used, width, sampling, limits, first=not (batch or taken)):
+            break
         used, width = used + len(group.rows), max(width, group.width)
         taken.append(group)
     if not taken:
         assert batch is not None
         return batch
     fresh = _prefill(model, taken)
+    for _ in taken:  # only now: a prefill that runs out of memory leaves them waiting
+        waiting.popleft()
     return _join(batch, fresh) if batch else fresh
 
 
@@ -182,7 +209,7 @@ def _advance(batch: _Batch, tokenizer: Any, combiner: Combiner, sampling: Sampli
         active.logprob += chosen[i]
         active.row_logprobs = [a + b for a, b in zip(active.row_logprobs, by_row[i].tolist(), strict=True)]
         if why := _append(active, token, tokenizer, sampling):
-            done[i] = why
+            done[i], active.done = why, True
     return tokens.tolist(), done
 
 

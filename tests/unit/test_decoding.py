@@ -21,7 +21,7 @@ from transformers import (
 from selfspec.decoding import Combiner, Contrast, Group, Limits, Mixture, Plain, Row, Sampling, decode
 from selfspec.decoding.reference import reference_decode
 from selfspec.decoding.sampling import choose, uniform
-from selfspec.errors import ModelError
+from selfspec.errors import ModelError, ResourceError
 
 SMALL: dict[str, Any] = {
     "vocab_size": 258,
@@ -170,3 +170,40 @@ def test_the_paper_form_of_contrast_falls_back_where_the_two_agree() -> None:
     logp = torch.tensor([[[0.6, 0.4], [0.6, 0.4]], [[0.9, 0.1], [0.5, 0.5]]]).log()
     out = Contrast(form="paper")(logp, torch.zeros(2, 2)).exp()
     assert torch.allclose(out, torch.tensor([[0.6, 0.4], [1.0, 0.0]]))
+
+
+class Scarce(torch.nn.Module):
+    """A model on a machine with room for so many rows."""
+
+    def __init__(self, model: Any, room: int) -> None:
+        super().__init__()
+        self.model, self.room, self.config, self.device = model, room, model.config, model.device
+
+    def forward(self, ids: torch.Tensor, **options: Any) -> Any:
+        if len(ids) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.model(ids, **options)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_scarce_memory_halves_the_batch_and_changes_nothing(temperature: float, tiny_tokenizer: Any) -> None:
+    model, groups = model_of("llama", spread=2.0), groups_of(rows=2, count=9)
+    sampling = Sampling(max_new_tokens=10, temperature=temperature, seed=1, stage="s")
+    free = {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Mixture(), sampling)}
+    tight = [(c.key, c.ids) for c in decode(Scarce(model, 5), tiny_tokenizer, groups, Mixture(), sampling)]
+    assert len(tight) == 9
+    assert dict(tight) == free
+
+
+def test_memory_for_not_even_one_row_is_one_line(tiny_tokenizer: Any) -> None:
+    with pytest.raises(ResourceError, match="out of memory with a single row"):
+        list(decode(Scarce(model_of("llama"), 0), tiny_tokenizer, groups_of(1), Plain(), Sampling(max_new_tokens=4)))
+
+
+def test_other_errors_are_not_taken_for_scarce_memory(tiny_tokenizer: Any) -> None:
+    class Broken(Scarce):
+        def forward(self, ids: torch.Tensor, **options: Any) -> Any:
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        list(decode(Broken(model_of("llama"), 9), tiny_tokenizer, groups_of(1), Plain(), Sampling(max_new_tokens=4)))
