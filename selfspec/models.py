@@ -150,4 +150,4 @@ def _quiet() -> None:
     hf.set_verbosity_error()
     hf.disable_progress_bar()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="bitsandbytes|peft|torch")
+    warnings.filterwarnings("ignore", module="bitsandbytes|peft|torch|transformers")

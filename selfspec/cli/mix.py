@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of dare's draws.")
 @click.option("--model", "-m", default="", help="The base, for adapters that name none.")
 @click.option("--domain", "-d", multiple=True, help="Domain to tune for; repeatable. [default: those of the adapters]")
+@click.option("--tuning-seeds", type=click.IntRange(1), default=32, show_default=True, help="Seeds of each domain.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def mix(sources: tuple[str, ...], out: Path, domain: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Mix adapters of one base into one ordinary adapter.

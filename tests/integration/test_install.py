@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -41,7 +40,7 @@ def tool(name: str) -> ModuleType:
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a throw-away environment; the engine and third-party packages come from this one."""
     folder = tmp_path_factory.mktemp("environment")
-    made: Path = tool("check_registry").environment(folder / "venv", sysconfig.get_path("purelib"), str(ROOT))
+    made: Path = tool("check_registry").environment(folder / "venv", engine=True)
     return made
 
 
