@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +128,36 @@ def write_run() -> Callable[..., Any]:
     spec.loader.exec_module(module)
     write: Callable[..., Any] = module.write_run
     return write
+
+
+def install_files(package: Path, site: Path) -> Path:
+    """Install a domain package of the scaffold's shape the way pip does; return its module's folder."""
+    import shutil
+
+    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    module = next(iter(project["entry-points"]["selfspec.domains"].values()))
+    shutil.copytree(package / module, site / module)
+    info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir()
+    lines = [f"Name: {project['name']}", f"Version: {project['version']}", f"License-Expression: {project['license']}"]
+    lines += [f"Requires-Dist: {line}" for line in project["dependencies"]]
+    (info / "METADATA").write_text("\n".join(["Metadata-Version: 2.4", *lines, ""]))
+    name = module.removeprefix("selfspec_")
+    (info / "entry_points.txt").write_text(f"[selfspec.domains]\n{name} = {module}\n")
+    return site / module
+
+
+@pytest.fixture
+def new_domain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """``new_domain(python=True)`` installs the scaffold's domain ``law``; it is forgotten afterwards."""
+    from selfspec import scaffold
+
+    def make(python: bool = False) -> Path:
+        site = tmp_path / "site"
+        site.mkdir()
+        monkeypatch.syspath_prepend(site)
+        return install_files(scaffold.write("law", tmp_path, python), site)
+
+    yield make
+    for name in [name for name in sys.modules if name.partition(".")[0] == "selfspec_law"]:
+        del sys.modules[name]

@@ -28,16 +28,22 @@ from selfspec.registry import Entry, load
 CHECK = ("check",) if (ROOT / "selfspec" / "cli" / "check.py").exists() else ("domains", "check")
 
 
-def environment(folder: Path, *paths: str) -> Path:
-    """Make an environment that holds no package of its own; return its Python.
+def environment(folder: Path, engine: bool = False) -> Path:
+    """Make an environment with this one's third-party packages and no domain; return its Python.
 
-    ``paths`` are searched after it. They are added as they are, so that what is installed there
-    editably is not found.
+    No package of this project is found in it, neither code nor metadata; with ``engine`` the engine's
+    source is.
     """
     venv.create(folder, symlinks=True, with_pip=False)
+    others = folder / "others"
+    others.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if not path.name.startswith(("selfspec", "__editable__")) or (engine and path.name.startswith("selfspec-")):
+            (others / path.name).symlink_to(path)
     python = folder / "bin" / "python"
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    Path(site, "others.pth").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+    lines = [others, ROOT] if engine else [others]
+    Path(site, "others.pth").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return python
 
 
@@ -52,7 +58,7 @@ def run(python: Path, *args: str) -> str:
 
 def check(entry: Entry, folder: Path) -> str:
     """Install and check one entry; return what is wrong, or nothing."""
-    python = environment(folder / entry.name, sysconfig.get_path("purelib"))
+    python = environment(folder / entry.name)
     install = ("-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps", "--no-index")
     try:
         run(python, *install, *map(str, (folder / "dist").glob("selfspec-*.whl")))

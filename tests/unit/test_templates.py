@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from selfspec import ConfigError, Example, ModelError, Seed, Task
-from selfspec.evaluation import fit_prompt
+from selfspec.fitting import fit_prompt
 from selfspec.models import Base
 from selfspec.templates import template
 
