@@ -119,15 +119,26 @@ def make_domain() -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def write_run() -> Callable[..., Any]:
     """``finished_run.write_run``: a plausible finished run directory without any model."""
+    return _from("finished_run", "write_run")
+
+
+@pytest.fixture(scope="session")
+def save_adapter() -> Callable[..., Path]:
+    """``adapters_of.save_adapter``: a random adapter of a base."""
+    return _from("adapters_of", "save_adapter")
+
+
+def _from(file: str, name: str) -> Callable[..., Any]:
+    """A function of a file beside this one."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    spec = spec_from_file_location("finished_run", Path(__file__).with_name("finished_run.py"))
+    spec = spec_from_file_location(file, Path(__file__).with_name(f"{file}.py"))
     assert spec
     assert spec.loader
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    write: Callable[..., Any] = module.write_run
-    return write
+    found: Callable[..., Any] = getattr(module, name)
+    return found
 
 
 def install_files(package: Path, site: Path) -> Path:

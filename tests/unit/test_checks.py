@@ -86,6 +86,13 @@ def item(package: Path) -> str:
     return str(next(record for _, record in jsonl.read(package / "samples/note_check.jsonl"))["input"])
 
 
+def copy_seed(package: Path) -> None:
+    """Add a seed that says again what another says."""
+    found = [record for _, record in jsonl.read(package / "seeds.jsonl")]
+    again = {"id": "law-example-14", "instruction": f"Please: {found[10]['instruction']}"}
+    jsonl.write(package / "seeds.jsonl", [*found, found[10] | again])
+
+
 def leak_seed(package: Path) -> None:
     seeds(first(input=item(package)))(package)
 
@@ -142,7 +149,10 @@ WRONG: dict[str, tuple[str, Break, str]] = {
     ),
     "reads home": (
         "check_writes_only_to_cache",
-        hook("metrics", "open(__import__('os').path.expanduser('~/here')).close(); return []"),
+        both(
+            lambda package: (package.parent / "here").touch(),
+            hook("metrics", "open(__import__('os').path.expanduser('~/here')).close(); return []"),
+        ),
         "in an empty home folder without network: domain 'law' .*: hook 'selfspec_metrics' raised FileNotFoundError",
     ),
     "summary": ("check_card", replace("domain.yaml", "summary: ", f"summary: {'long ' * 50}"), "domain.yaml:summary: "),
@@ -184,8 +194,8 @@ WRONG: dict[str, tuple[str, Break, str]] = {
     ),
     "alike": (
         "check_seeds_are_unique",
-        seeds(lambda n, r: r | {"input": r["input"] + " again"} if n == 7 else r),
-        "",
+        copy_seed,
+        r"seeds.jsonl:14 \(law-example-14\): ROUGE-L 0.9\d to 'law-example-11'. Rewrite one of the two.",
     ),
     "labels": (
         "check_seeds_balance",
@@ -293,9 +303,17 @@ def fails(names: set[str], subject: Subject) -> dict[str, tuple[str, ...]]:
 
 @pytest.mark.parametrize(("name", "broken", "message"), WRONG.values(), ids=WRONG)
 def test_a_check_fails_on_what_it_is_for(
-    name: str, broken: Break, message: str, new_domain: Callable[..., Path], request: pytest.FixtureRequest
+    name: str,
+    broken: Break,
+    message: str,
+    new_domain: Callable[..., Path],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    broken(new_domain())
+    package = new_domain()
+    monkeypatch.setenv("HOME", str(package.parent))
+    monkeypatch.chdir(package.parent)
+    broken(package)
     subject = Subject("law")
     if name not in (*PROCESS, "check_loading_twice_is_equal"):
         subject.__dict__["probe"] = {"heavy": [], "network": [], "writes": [], "fingerprint": {}, "error": ""}

@@ -1,0 +1,7 @@
+"""The checks that every domain passes; `selfspec check finance` runs the same ones."""
+
+from __future__ import annotations
+
+from selfspec.testing import conformance_suite
+
+test_conformance = conformance_suite("finance")
