@@ -1,0 +1,54 @@
+"""Muon on the hidden matrices, AdamW on embeddings and norms; a constant rate with a warm-up and a final decay.
+
+``Optimisers(model).step(factor)`` takes one step at ``factor`` times the base rates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+MUON, ADAM = 0.02, 4e-3
+EMBEDDING = 0.012  # the embeddings start at 0.4, twenty times the usual
+WARM_UP = 50  # steps
+CLIP = 1.0
+
+
+def factor(step: int, tokens: float, total: float, decay: float) -> float:
+    """Share of the base rate: warm-up, constant, then linear to zero over the last ``decay`` tokens."""
+    warm = min(1.0, (step + 1) / WARM_UP)
+    return warm if decay <= 0 else warm * max(0.0, min(1.0, (total - tokens) / decay))
+
+
+class Optimisers:
+    """Two optimisers stepped as one, over fp32 master weights."""
+
+    def __init__(self, model: nn.Module) -> None:
+        named = list(model.named_parameters())
+        self.params = [p for _, p in named]
+        embeddings = [p for n, p in named if "embed" in n]
+        hidden = [p for n, p in named if p.ndim == 2 and "embed" not in n]
+        rest = [p for n, p in named if p.ndim != 2]
+        groups = [{"params": embeddings, "base": EMBEDDING}, {"params": rest, "base": ADAM}]
+        self.muon = torch.optim.Muon([{"params": hidden, "base": MUON}], lr=MUON, momentum=0.95, weight_decay=0.05)
+        self.adam = torch.optim.AdamW(groups, lr=ADAM, betas=(0.9, 0.95), weight_decay=0.01)
+
+    def step(self, share: float) -> None:
+        """Clip, set the rates, step both, drop the gradients."""
+        nn.utils.clip_grad_norm_(self.params, CLIP)
+        for optimiser in (self.muon, self.adam):
+            for group in optimiser.param_groups:
+                group["lr"] = group["base"] * share
+            optimiser.step()  # type: ignore[no-untyped-call]
+            optimiser.zero_grad()
+
+    def state(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])

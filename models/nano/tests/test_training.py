@@ -1,0 +1,60 @@
+"""Resuming equals not stopping, and an export reloads with transformers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from recipe import train as training
+from recipe.export import export
+from recipe.mixture import Phase
+from recipe.optim import factor
+from recipe.store import RecipeError
+from recipe.train import Plan, train
+
+PHASES = (Phase(10**9, 32, {"copy": 1.0, "reading": 1.0, "text": 1.0}, 128),)
+
+
+def plan(out: Path, run: str, tokens: int) -> Plan:
+    return Plan(out, run, tokens, size="tiny", compiled=False, probe_every=10**6, log_every=2, phases=PHASES)
+
+
+def test_resumed_equals_uninterrupted(out: Path) -> None:
+    whole = train(plan(out, "whole", 1024))
+    train(plan(out, "halves", 512))
+    halves = train(plan(out, "halves", 1024))
+    assert whole.steps == halves.steps == 8
+    for one, two in zip(whole.master.parameters(), halves.master.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_a_branch_starts_from_another_runs_checkpoint(out: Path) -> None:
+    train(plan(out, "stem", 256))
+    branch = replace(plan(out, "branch", 512), start=out / "runs/stem/last.pt", decay=256)
+    assert train(branch).tokens == 512
+    with pytest.raises(RecipeError, match="is missing"):
+        training.open_engine(replace(branch, run="other", start=out / "nothing.pt"))
+
+
+def test_rate_warms_up_holds_and_decays() -> None:
+    assert factor(0, 0, 100, 20) < 0.1
+    assert factor(10**6, 50, 100, 20) == 1.0
+    assert factor(10**6, 90, 100, 20) == 0.5
+    assert factor(10**6, 100, 100, 20) == 0.0
+
+
+def test_export_reloads(out: Path, tmp_path: Path) -> None:
+    train(plan(out, "small", 256))
+    folder = export(out, "small", "tiny", tmp_path / "weights")
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert model.dtype == torch.bfloat16
+    assert model.config.tie_word_embeddings
+    assert (tokenizer.eos_token, tokenizer.pad_token, tokenizer.eos_token_id) == ("<|endoftext|>", "<|pad|>", 0)
+    ids = tokenizer("The trial in Boston", return_tensors="pt")
+    assert tokenizer.decode(ids.input_ids[0]) == "The trial in Boston"
+    assert model.generate(**ids, max_new_tokens=3).shape[1] <= ids.input_ids.shape[1] + 3
+    with pytest.raises(RecipeError, match="is missing"):
+        export(out, "never", "tiny", tmp_path / "weights")
