@@ -129,7 +129,7 @@ def _resampled_means(values: Array, resamples: int, rng: np.random.Generator) ->
 
 def _freedom(variances: Array, free: Array) -> float:
     """Degrees of freedom of the tasks' mean gain (Welch and Satterthwaite)."""
-    if not (variances > 0).any():
+    if not (variances > 1e-18).any():  # resampling a single item leaves rounding, not spread
         return float(free.max())
     return float(variances.sum() ** 2 / (variances**2 / np.maximum(free, 1)).sum())
 

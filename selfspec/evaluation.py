@@ -12,7 +12,7 @@ Alpaca template, the specialised model the template that it was trained on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,17 @@ from selfspec import jsonl
 from selfspec.config import EvaluationSettings, Settings
 from selfspec.decoding import Group, Plain, Row, Sampling
 from selfspec.decoding.sampling import uniform
-from selfspec.errors import ConfigError, DataError, MissingDataError, ModelError, did_you_mean
+from selfspec.errors import ConfigError, DataError, MissingDataError, did_you_mean
+from selfspec.fitting import fit_prompt
 from selfspec.models import Base, attach, detach, load_base
 from selfspec.plugins import Domain
 from selfspec.progress import Advance, bar, say
 from selfspec.rundir import Journal, RunDirectory
 from selfspec.templates import Template, template
 from selfspec.types import Example, Seed, Skipped, Task
+
+Choose = Callable[[Task, Example], str | None]
+"""Which adapter reads an item; ``None``: the base."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,15 @@ def evaluate(run: RunDirectory, domain: Domain, base: Base, systems: Sequence[Sy
     for system in systems:
         loaded = _load(system, base, settings)
         for shots in settings.evaluation.shots:
-            shown = {i.task.name: _demonstrations(seeds, i.task, shots, settings) for i in items}
-            with bar(f"{system.name} {shots}-shot", sum(len(i.examples) for i in items)) as advance:
-                for item in items:
-                    _predict(folder, loaded, system, shots, item, shown[item.task.name], settings, advance)
+            predict(folder, loaded, system, shots, items, seeds, settings, _own(system))
         if not system.model:
             base.model = detach(loaded).model
     return folder
+
+
+def _own(system: System) -> Choose:
+    name = "adapter" if system.adapter else None
+    return lambda _task, _example: name
 
 
 def _load(system: System, base: Base, settings: Settings) -> Base:
@@ -175,35 +181,72 @@ def _demonstrations(seeds: Sequence[Seed], task: Task, shots: int, settings: Set
     return sorted(own, key=lambda s: uniform(settings.seed, "shots", s.id, 0))[:shots]
 
 
-def _predict(
+def predict(
     folder: Path,
     base: Base,
     system: System,
     shots: int,
-    items: Items,
+    items: Sequence[Items],
     seeds: Sequence[Seed],
     settings: Settings,
-    advance: Advance,
+    choose: Choose,
+    names: Mapping[str, str] | None = None,
 ) -> None:
-    path, step = folder / system.name / f"{items.task.name}.{shots}shot.jsonl", settings.evaluation.items_per_block
-    path.parent.mkdir(exist_ok=True)
-    journal = Journal(path, step)
-    advance(len(journal.records), items.task.name)
-    for first in range(len(journal.records), len(items.examples), step):
-        block = items.examples[first : first + step]
-        journal.extend(_answer(base, system, items.task, block, seeds, settings))
-        advance(len(block), items.task.name)
-    journal.seal()
+    """Let one system answer all items at one number of shots, into ``folder/<system>/``; resumable.
+
+    ``choose`` names the adapter of each item among those around ``base``, whose names in the model are
+    ``names``; with them, every record says which adapter answered.
+    """
+    shown = {i.task.name: _demonstrations(seeds, i.task, shots, settings) for i in items}
+    with bar(f"{system.name} {shots}-shot", sum(len(i.examples) for i in items)) as advance:
+        for item in items:
+            path = prediction_file(folder, system.name, item.task, shots)
+            form, own = template(system.template), shown[item.task.name]
+            answerer = _Answerer(base, form, item.task, own, settings, choose, names)
+            answerer.write(path, item.examples, advance)
 
 
-def _answer(
-    base: Base, system: System, task: Task, examples: Sequence[Example], seeds: Sequence[Seed], settings: Settings
-) -> list[jsonl.Record]:
+def prediction_file(folder: Path, system: str, task: Task, shots: int) -> Path:
+    """Where a system's answers to a task are kept."""
+    return folder / system / f"{task.name}.{shots}shot.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answerer:
+    """Answers one task's items."""
+
+    base: Base
+    form: Template
+    task: Task
+    seeds: Sequence[Seed]
+    settings: Settings
+    choose: Choose
+    names: Mapping[str, str] | None
+
+    def row(self, ids: tuple[int, ...], chosen: str | None) -> Row:
+        """A prompt and the adapter that reads it, by its name in the model."""
+        return Row(ids, self.names[chosen] if self.names and chosen else chosen)
+
+    def write(self, path: Path, examples: Sequence[Example], advance: Advance) -> None:
+        """Answer what the journal lacks, block by block."""
+        step = self.settings.evaluation.items_per_block
+        path.parent.mkdir(exist_ok=True)
+        journal = Journal(path, step)
+        advance(len(journal.records), self.task.name)
+        for first in range(len(journal.records), len(examples), step):
+            block = examples[first : first + step]
+            journal.extend(_answer(self, block))
+            advance(len(block), self.task.name)
+        journal.seal()
+
+
+def _answer(asked: _Answerer, examples: Sequence[Example]) -> list[jsonl.Record]:
     from selfspec.decoding import Limits, decode
 
-    form = template(system.template)
-    prompts = {e.id: fit_prompt(base, form, task, e, seeds) for e in examples}
-    groups = [Group(e.id, (Row(prompts[e.id].ids, "adapter" if system.adapter else None),)) for e in examples]
+    base, form, task, settings = asked.base, asked.form, asked.task, asked.settings
+    prompts = {e.id: fit_prompt(base, form, task, e, asked.seeds) for e in examples}
+    chosen = {e.id: asked.choose(task, e) for e in examples}
+    groups = [Group(e.id, (asked.row(prompts[e.id].ids, chosen[e.id]),)) for e in examples]
     sampling = Sampling(task.max_answer_tokens, stop=form.stop)
     limits = Limits(settings.decoding.rows, settings.decoding.tokens)
     done = {c.key: c for c in decode(base.model, base.tokenizer, groups, Plain(), sampling, limits)}
@@ -215,63 +258,7 @@ def _answer(
             "finish": done[e.id].finish,
             "shots": prompts[e.id].shots,
             "cut": prompts[e.id].cut,
+            **({} if asked.names is None else {"adapter": chosen[e.id]}),
         }
         for e in examples
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class FittedPrompt:
-    """A prompt that fits the context."""
-
-    ids: tuple[int, ...]
-    shots: int
-    """Demonstrations that are left."""
-    cut: bool
-    """Whether the input lost words at its beginning."""
-
-
-def fit_prompt(base: Base, form: Template, task: Task, example: Example, seeds: Sequence[Seed]) -> FittedPrompt:
-    """Build the prompt; when it is too long, drop demonstrations from the far end, then words from
-    the input's beginning (questions stand at its end).
-
-    Raises :class:`ModelError` when the instruction alone does not fit.
-    """
-    room = base.context - task.max_answer_tokens
-    words, kept = example.input.split(" "), list(seeds)
-    while True:
-        ids = base.encode(_shown(base, form, task, " ".join(words), kept))
-        if len(ids) <= room:
-            return FittedPrompt(ids, len(kept), len(words) < len(example.input.split(" ")))
-        if kept:
-            kept = kept[1:]
-        elif len(words) > 1:
-            words = words[max(1, min(len(words) // 2, (len(ids) - room) // 3)) :]
-        else:
-            raise ModelError(
-                f"task {task.name!r}, item {example.id!r}: a prompt of {len(ids)} tokens cannot fit the context of "
-                f"{base.context}, less {task.max_answer_tokens} for the answer. Use a model with a longer context."
-            )
-
-
-def _shown(base: Base, form: Template, task: Task, text: str, seeds: Sequence[Seed]) -> str:
-    """The whole prompt: demonstrations, then the item."""
-    if form.name == "chat":
-        return _chat(base, form, task, text, seeds)
-    shown = "".join(f"{form.prompt(s.instruction, s.input)}{s.output.strip()}\n\n" for s in seeds)
-    return shown + form.prompt(task.instruction, text)
-
-
-def _chat(base: Base, form: Template, task: Task, text: str, seeds: Sequence[Seed]) -> str:
-    """Demonstrations as earlier turns of a conversation."""
-    if not getattr(base.tokenizer, "chat_template", None):
-        raise ModelError(f"model {base.name!r}: its tokenizer has no chat template. Use another --template.")
-    turns = [(form.prompt(s.instruction, s.input), s.output.strip()) for s in seeds]
-    messages = [m for user, answer in turns for m in (_turn("user", user), _turn("assistant", answer))]
-    messages.append(_turn("user", form.prompt(task.instruction, text)))
-    shown: str = base.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return shown
-
-
-def _turn(role: str, content: str) -> dict[str, str]:
-    return {"role": role, "content": content}

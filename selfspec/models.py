@@ -122,6 +122,27 @@ def attach(base: Base, adapters: Mapping[str, Path]) -> Base:
     return Base(base.name, model.eval(), base.tokenizer, base.sha256)
 
 
+def surround(base: Base, adapters: Mapping[str, Path]) -> tuple[Base, dict[str, str]]:
+    """Put adapters of any names around the base; return also the name that rows use for each.
+
+    peft refuses names with a dot or ``lora_`` in them.
+    """
+    names = {name: f"adapter{number}" for number, name in enumerate(adapters, 1)}
+    return attach(base, {names[name]: folder for name, folder in adapters.items()}), names
+
+
+def merge(base: Base, folder: Path) -> Base:
+    """Add an adapter's deltas to the base's weights, for good; the base is the merged model then.
+
+    Raises :class:`ModelError` when a merged weight is no number.
+    """
+    try:
+        base.model = attach(base, {"merged": folder}).model.merge_and_unload(safe_merge=True).eval()
+    except ValueError as problem:
+        raise ModelError(f"{folder}: cannot be merged ({problem}). Train it again.") from None
+    return base
+
+
 def detach(base: Base) -> Base:
     """Take all adapters off again."""
     model = base.model.unload() if hasattr(base.model, "peft_config") else base.model

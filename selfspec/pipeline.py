@@ -24,7 +24,7 @@ from selfspec.plugins import Domain, load_domain
 from selfspec.progress import say
 from selfspec.report import FILE, Report, load_report, make_report
 from selfspec.responses import respond, responses_of, retrieves
-from selfspec.rundir import RunDirectory, open_run, sha256
+from selfspec.rundir import RunDirectory, open_run, package_sha256, sha256
 from selfspec.training import train
 
 STAGES = ("generate", "respond", "train", "eval")
@@ -188,21 +188,25 @@ def default_out(settings: Settings) -> Path:
 
 
 @contextmanager
-def opened(settings: Settings, out: str | Path | None = None) -> Iterator[Session]:
-    """Load the domain, then open its run directory (``runs/<domain>-<recipe>`` by default)."""
+def opened(settings: Settings, out: str | Path | None = None, base: Base | None = None) -> Iterator[Session]:
+    """Load the domain, then open its run directory (``runs/<domain>-<recipe>`` by default).
+
+    ``base`` is the base model where it is in memory already.
+    """
     data = Path(settings.data) if settings.data else None
     if data and not data.is_dir():
         raise DataError(f"{data}: no such folder of benchmark files. Check --data.")
     domain = load_domain(settings.domain, corpus=[Path(c) for c in settings.corpus], data=data, seed=settings.seed)
     with open_run(Path(out) if out else default_out(settings), settings) as run:
         run.note_hashes(_hashes(domain, settings))
-        yield Session(run, domain)
+        if base:
+            run.note_hashes({"base": base.sha256})
+        yield Session(run, domain, base)
 
 
 def _hashes(domain: Domain, settings: Settings) -> Mapping[str, str]:
     """What the run is made from beside the model: the domain's files and the user's corpus."""
-    own = sorted(p for p in domain.context.package.rglob("*") if p.suffix in (".jsonl", ".yaml", ".py"))
-    hashes = {"domain": sha256(own)}
+    hashes = {"domain": package_sha256(domain.context.package)}
     return hashes | ({"corpus": sha256(corpus_files(settings.corpus))} if settings.corpus else {})
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from selfspec import health, jsonl, metrics
 from selfspec.compare import Gain, Scores, TaskGain, compare
 from selfspec.errors import DataError
-from selfspec.evaluation import Items, System
+from selfspec.evaluation import Items, System, prediction_file
 from selfspec.plugins import Domain
 from selfspec.rundir import RunDirectory
 from selfspec.types import Example, Metric, Task
@@ -94,7 +94,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, documented in docs/json.md."""
-        return _rounded(dataclasses.asdict(self))  # type: ignore[no-any-return]
+        return rounded(dataclasses.asdict(self))  # type: ignore[no-any-return]
 
 
 def make_report(run: RunDirectory, domain: Domain, systems: Sequence[System], items: Sequence[Items]) -> Report:
@@ -104,7 +104,7 @@ def make_report(run: RunDirectory, domain: Domain, systems: Sequence[System], it
     cells, scores = [], {}
     for name in names:
         for shots in run.settings.evaluation.shots:
-            table = {i.task.name: _scored(run.path, name, shots, i, known) for i in items}
+            table = {i.task.name: scored(run.path, name, shots, i, known) for i in items}
             cells += [cell for cell, _ in table.values()]
             scores[name, shots] = {task: f1 for task, (_, f1) in table.items()}
     stages, flagged = health.figures(run.path), _flagged(run.path)
@@ -192,10 +192,10 @@ def _comparisons(
     ]
 
 
-def _scored(run: Path, system: str, shots: int, items: Items, known: Mapping[str, Metric]) -> tuple[Cell, list[float]]:
-    """Score one system's predictions for one task; return the cell and the F1 of each item."""
+def scored(run: Path, system: str, shots: int, items: Items, known: Mapping[str, Metric]) -> tuple[Cell, list[float]]:
+    """Score one system's predictions for one task (``run/predictions``); return the cell and the F1 of each item."""
     task = items.task
-    path = run / "predictions" / system / f"{task.name}.{shots}shot.jsonl"
+    path = prediction_file(run / "predictions", system, task, shots)
     if not path.exists():
         raise DataError(f"{path}: no predictions. Run `selfspec eval` on this run again.")
     given = {record["id"]: record["prediction"] for _, record in jsonl.read(path)}
@@ -222,7 +222,7 @@ def _scored(run: Path, system: str, shots: int, items: Items, known: Mapping[str
 def f1_of_items(run: Path, system: str, shots: int, items: Sequence[Items], domain: Domain) -> dict[str, list[float]]:
     """F1 of every item of every task under one system of a finished run."""
     known = metrics.table(domain.metrics())
-    return {item.task.name: _scored(run, system, shots, item, known)[1] for item in items}
+    return {item.task.name: scored(run, system, shots, item, known)[1] for item in items}
 
 
 def _each(metric: Metric, predictions: Sequence[str], examples: Sequence[Example], task: Task) -> list[float]:
@@ -237,9 +237,10 @@ def _value(metric: Metric, predictions: Sequence[str], examples: Sequence[Exampl
     return sum(each) / len(each)
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """The value with its numbers as files keep them, to four places."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value

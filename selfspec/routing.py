@@ -14,6 +14,8 @@ True
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,6 +60,11 @@ class TextRouter:
         self._holding = Counter(word for own in counted.values() for words in own for word in words)
         self._count = sum(map(len, counted.values()))
         self._centroids = {name: _centroid(map(self._vector, own)) for name, own in counted.items()}
+
+    def fingerprint(self) -> str:
+        """Hash of the centroids: equal ones route alike."""
+        state = json.dumps({name: sorted(own.items()) for name, own in self._centroids.items()})
+        return hashlib.sha256(state.encode()).hexdigest()
 
     def route(self, text: str) -> Route:
         """Return the nearest adapter, the first of equals, or the base below the threshold."""

@@ -241,3 +241,8 @@ def sha256(paths: Iterable[Path]) -> str:
             while piece := file.read(1 << 20):
                 digest.update(piece)
     return digest.hexdigest()
+
+
+def package_sha256(folder: Path) -> str:
+    """Hash what decides how a domain's package behaves: its data, texts and code."""
+    return sha256(sorted(p for p in folder.rglob("*") if p.suffix in (".jsonl", ".yaml", ".py")))

@@ -7,6 +7,7 @@ always trained from the base; the loss is on the response and the end-of-text to
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -45,11 +46,15 @@ def train(run: RunDirectory, domain: Domain, base: Base, iteration: int = 1) -> 
     :class:`ModelError` when the loss is no longer a number.
     """
     folder = run.iteration(iteration)
-    adapter, settings = folder / "adapter", run.settings.training
-    if adapter.exists():
+    if (folder / "adapter").exists():
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        return adapter
-    records = _training_set(run, domain, folder)
+        return folder / "adapter"
+    return fit(run, base, collect(run, domain, folder), iteration)
+
+
+def fit(run: RunDirectory, base: Base, records: Sequence[jsonl.Record], iteration: int = 1) -> Path:
+    """Train the iteration's adapter on these records; return its folder."""
+    folder, settings = run.iteration(iteration), run.settings.training
     examples = [e for e in (encode(base, settings, r) for r in records) if len(e.ids) <= _room(base, settings)]
     if not examples:
         raise YieldError(
@@ -58,17 +63,17 @@ def train(run: RunDirectory, domain: Domain, base: Base, iteration: int = 1) -> 
     model = _with_lora(base, run.settings.seed, settings)
     health = {"stage": "training", "examples": len(examples), "left_out": len(records) - len(examples)}
     health["first_example"] = _audit(base, examples[0])
-    trainer = _trainer(model, examples, base, run, folder / "checkpoints", iteration)
+    trainer = trainer_of(model, examples, base, run, folder / "checkpoints", iteration)
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder / "checkpoints"))
     health |= _save(trainer, model, base, folder, examples[0])
     jsonl.write(folder / "training.health.jsonl", [health])
-    (folder / "adapter.part").replace(adapter)
+    (folder / "adapter.part").replace(folder / "adapter")
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return adapter
+    return folder / "adapter"
 
 
-def _training_set(run: RunDirectory, domain: Domain, folder: Path) -> list[jsonl.Record]:
-    """Collect what ``training.source`` says and write it to ``training.jsonl``."""
+def collect(run: RunDirectory, domain: Domain, folder: Path) -> list[jsonl.Record]:
+    """Gather what ``training.source`` says and write it to ``training.jsonl``."""
     source, held_out = run.settings.training.source, run.settings.held_out
     seeds = [_record(s.id, s.instruction, s.input, s.output) for s in domain.seeds() if s.task not in held_out]
     if source == "supervised":
@@ -162,9 +167,16 @@ def _with_lora(base: Base, seed: int, settings: TrainingSettings) -> Any:
     return get_peft_model(model, config)
 
 
-def _trainer(
-    model: Any, examples: Sequence[Encoded], base: Base, run: RunDirectory, folder: Path, iteration: int
+def trainer_of(
+    model: Any,
+    examples: Sequence[Encoded],
+    base: Base,
+    run: RunDirectory,
+    folder: Path,
+    iteration: int,
+    keep: bool = True,
 ) -> Any:
+    """The transformers trainer of what requires a gradient in ``model``; ``keep``: write checkpoints."""
     import torch
     from transformers import Trainer, TrainingArguments
 
@@ -179,6 +191,7 @@ def _trainer(
         learning_rate=s.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=round(s.warmup_ratio * steps),
+        save_strategy="steps" if keep else "no",
         save_steps=s.checkpoint_steps,
         save_total_limit=2,
         logging_steps=1,
@@ -250,6 +263,13 @@ def _audit(base: Base, example: Encoded) -> dict[str, Any]:
     return {"prompt_tokens": example.prompt, "trained_text": base.tokenizer.decode(seen)}
 
 
+def _order(path: Path) -> None:
+    """Sort the modules, which peft writes in the order of a set: another one in each process."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["target_modules"] = sorted(config["target_modules"])
+    path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
+
+
 def _save(trainer: Any, model: Any, base: Base, folder: Path, example: Encoded) -> dict[str, Any]:
     """Save the adapter, load it again and compare its log-probabilities with the one in memory."""
     import torch
@@ -258,6 +278,7 @@ def _save(trainer: Any, model: Any, base: Base, folder: Path, example: Encoded) 
     shutil.rmtree(part, ignore_errors=True)
     model.save_pretrained(str(part))
     (part / "README.md").unlink(missing_ok=True)
+    _order(part / "adapter_config.json")
     log = [e for e in trainer.state.log_history if "loss" in e]
     jsonl.write(folder / "training.log.jsonl", [{"step": e["step"], "loss": round(e["loss"], 6)} for e in log])
     norm = math.sqrt(sum(float(p.detach().float().pow(2).sum()) for n, p in model.named_parameters() if "lora_B" in n))

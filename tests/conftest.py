@@ -110,6 +110,28 @@ def sums(domain_site: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "sums"
 
 
+@pytest.fixture
+def two_domains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A site of this test alone with the domains ``sums`` and ``words``, whose texts differ."""
+    import sys
+
+    site = tmp_path / "site"
+    for name in ("sums", "words"):
+        write_domain(site, name, items=3)
+    words = site / "selfspec_words"
+    seeds = [{"id": f"w{i}", "instruction": f"Spell the word number {i}.", "output": "cat"} for i in range(6)]
+    jsonl.write(words / "seeds.jsonl", seeds)
+    samples = [{"id": f"word-{i}", "input": f"Spell word {i}", "references": ["cat"]} for i in range(3)]
+    jsonl.write(words / "samples" / "sums.jsonl", samples)
+    monkeypatch.syspath_prepend(site)
+    before = {name: sys.modules.pop(name, None) for name in ("selfspec_sums", "selfspec_words")}
+    yield site
+    for name, module in before.items():
+        sys.modules.pop(name, None)
+        if module:
+            sys.modules[name] = module
+
+
 @pytest.fixture(scope="session")
 def make_domain() -> Callable[..., None]:
     """:func:`write_domain`, for tests that want a domain of their own."""

@@ -44,6 +44,22 @@ def settings_options(command: Command) -> Command:
     return command
 
 
+DOMAINS = (
+    click.option(
+        "--domain", "-d", "domains", multiple=True, help="Installed domain; repeat it for one adapter of all."
+    ),
+    click.option("--from", "sources", multiple=True, metavar="DOMAIN=RUN", help="Of several: use this finished run."),
+)
+"""The options of ``run`` in the place of one domain."""
+
+
+def run_options(command: Command) -> Command:
+    """Add the shared options, with :data:`DOMAINS` in the place of one domain."""
+    for option in reversed((*DOMAINS, *OPTIONS[1:])):
+        command = option(command)
+    return command
+
+
 SYSTEMS = (
     click.option("--model", "-m", "models", multiple=True, help="As for run; repeat it to compare. [default: nano]"),
     click.option("--adapter", "adapters", multiple=True, help="Adapter folder around that model; '-': none."),

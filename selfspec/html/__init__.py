@@ -10,11 +10,16 @@
     words.py                     verbs, objects, keywords
     text.py, style.css           escaping, small pieces, looks
     page.py                      puts them together
+    matrix.py                    the page of ``selfspec compare``
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from selfspec.matrix.result import Matrix
 
 FILE = "report.html"
 
@@ -31,4 +36,14 @@ def write_html(run: Path, out: Path | None = None) -> Path:
 
     path = out or run / FILE
     jsonl.write_text(path, page(read_run(run)))
+    return path
+
+
+def write_matrix(matrix: Matrix, out: Path) -> Path:
+    """Write a matrix's page to ``out/matrix.html``; return the file. Raises :class:`ResourceError`."""
+    from selfspec import jsonl
+    from selfspec.html.matrix import page
+
+    path = out / "matrix.html"
+    jsonl.write_text(path, page(matrix))
     return path

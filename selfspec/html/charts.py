@@ -89,22 +89,22 @@ def rect(x: float, y: float, width: float, height: float, css: str, tip: str = "
     )
 
 
-def forest(effects: Sequence[Effect], total: Effect, span: Point | None = None) -> str:
-    """Gains with their intervals, one a row, and the mean as a diamond at the bottom.
+def forest(effects: Sequence[Effect], total: Effect | None, span: Point | None = None) -> str:
+    """Gains with their intervals, one a row, and the mean, if there is one, as a diamond at the bottom.
 
     ``span`` is the axis, by default what the intervals need.
     """
     left, right, top, row = 310.0, 770.0, 30.0, 31.0
-    marks = ticks(*(span or reach([*effects, total])), 10)
+    marks = ticks(*(span or reach([*effects, total] if total else effects)), 10)
     x = scale(marks[0], marks[-1], left, right)
-    bottom = top + row * len(effects) + 46
+    bottom = top + row * len(effects) + (46 if total else 6)
     body = [line(x(m), top - 6, x(m), bottom, "zero" if m == 0 else "grid") for m in marks]
     body += [text(x(m), bottom + 18, signed(m).removesuffix(".0"), "tick", "middle") for m in marks]
     body += [text(x(0) - 10, 14, "← worse", "tick", "end"), text(x(0) + 10, 14, "better →", "tick")]
     body += [_effect(e, x, top + row * (i + 0.5)) for i, e in enumerate(effects)]
-    body += [line(0, bottom - 40, 960, bottom - 40, "axis"), _total(total, x, bottom - 20)]
+    body += [line(0, bottom - 40, 960, bottom - 40, "axis"), _total(total, x, bottom - 20)] if total else []
     body.append(text((left + right) / 2, bottom + 38, "gain in F1 points, 95% interval", "tick", "middle"))
-    label = f"Gains by task: mean {signed(total.mean)} {interval(total.low, total.high)}"
+    label = f"Gains by task: mean {signed(total.mean)} {interval(total.low, total.high)}" if total else "Gains"
     return svg(960, bottom + 46, label, "".join(body), "forest")
 
 

@@ -44,12 +44,17 @@ def page(facts: Facts) -> str:
     body = "\n".join(filter(None, sections))
     title = f"{facts.title}: {facts.settings.model}, selfspec report"
     engine = f"selfspec {facts.versions.get('selfspec', '')}"
+    return document(title, f'{scores.heading(facts)}\n<nav aria-label="Parts">{menu}</nav>\n{body}', engine)
+
+
+def document(title: str, body: str, engine: str) -> str:
+    """A self-contained HTML document around ``body`` (HTML)."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{esc(POLICY)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{esc(title)}</title>\n<style>\n{_style()}</style>\n"
-        f'</head>\n<body>\n<main>\n{scores.heading(facts)}\n<nav aria-label="Parts">{menu}</nav>\n{body}\n</main>\n'
+        f"</head>\n<body>\n<main>\n{body}\n</main>\n"
         f"<footer>Made by {esc(engine)}. This page loads nothing from the network.</footer>\n"
         "</body>\n</html>\n"
     )

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from selfspec.errors import ModelError, SelfspecError, did_you_mean
 from selfspec.mixing.deltas import Adapter
@@ -93,21 +94,21 @@ def common_base(adapters: Sequence[Adapter], model: str = "") -> BaseId:
 
 
 def load_available(base: BaseId, adapters: Sequence[Adapter]) -> Base | None:
-    """Load the base when it lies on this machine; ``None`` otherwise.
-
-    Raises :class:`ModelError` when it is there but no longer the one that the adapters were trained on.
-    """
+    """Load the base when it lies on this machine; ``None`` otherwise."""
     names = [base.model, *(str(a.config.get("base_model_name_or_path") or "") for a in adapters)]
     model = next((name for name in dict.fromkeys(names) if _is_here(name)), None)
     if model is None:
         return None
-    loaded = load_base(model)
+    return load_base(model)
+
+
+def check_base(loaded: Base, base: BaseId) -> None:
+    """Raise :class:`ModelError` when a loaded base is not the one that the adapters were trained on."""
     if base.sha256 and loaded.sha256 != base.sha256:
         raise ModelError(
-            f"base {model!r} (sha256 {loaded.sha256[:12]}) is not the one that the adapters were trained on "
+            f"base {loaded.name!r} (sha256 {loaded.sha256[:12]}) is not the one that the adapters were trained on "
             f"({base.sha256[:12]}). Put the old one back."
         )
-    return loaded
 
 
 def _is_here(model: str) -> bool:
@@ -134,9 +135,16 @@ def check_modules(adapters: Sequence[Adapter], base: Base) -> None:
                     f"adapter {adapter.name!r}: unknown target module {module!r}: base {base.name!r} has none of that "
                     f"name.{did_you_mean(module, layers)} Is it another base's adapter?"
                 )
-            shape = tuple(layers[module].weight.shape)
+            shape = _shape(layers[module])
             if sorted(shape) != sorted(factors.shape):
                 raise ModelError(
                     f"adapter {adapter.name!r}: module {module!r} is {factors.shape[0]} x {factors.shape[1]}, in base "
                     f"{base.name!r} {' x '.join(map(str, shape))}. It is another base's adapter."
                 )
+
+
+def _shape(layer: Any) -> tuple[int, ...]:
+    """(out, in) of a linear layer; in 4 bits its weight is packed and has another."""
+    if hasattr(layer, "out_features"):
+        return layer.out_features, layer.in_features
+    return tuple(layer.weight.shape)

@@ -18,7 +18,7 @@ from typing import Any
 from selfspec import jsonl
 from selfspec.errors import ConfigError, ModelError, YieldError
 from selfspec.mixing.apply import check_reload
-from selfspec.mixing.bases import MIX, BaseId, check_modules, common_base, load_available, run_of
+from selfspec.mixing.bases import MIX, BaseId, check_base, check_modules, common_base, load_available, run_of
 from selfspec.mixing.deltas import CONFIG, WEIGHTS, Adapter, Modules, read_adapter
 from selfspec.mixing.methods import Combined, Plan, check_method, combine, plan
 from selfspec.mixing.search import SEEDS, Tuning, Wanted, tune
@@ -64,11 +64,13 @@ def mix(
     model: str = "",
     domains: Sequence[str] = (),
     tuning_seeds: int = SEEDS,
+    loaded: Base | None = None,
 ) -> Mix:
     """Mix the adapters of ``sources`` (``name=RUN_OR_ADAPTER``) and write the result to ``out``.
 
     ``weights`` are numbers with commas, one for each source, or ``search`` or ``grid``; equal parts when
-    empty. ``domains`` are the ones to tune for, by default those of the sources.
+    empty. ``domains`` are the ones to tune for, by default those of the sources. ``loaded`` is the base, without
+    adapters, where it is in memory already.
     Raises :class:`ConfigError` for a wrong request and :class:`ModelError` for a wrong adapter.
     """
     named = [parse_source(source) for source in sources]
@@ -76,8 +78,9 @@ def mix(
     adapters = [read_adapter(name, adapter_folder(name, path)) for name, path in named]
     identity = common_base(adapters, model)
     wanted = plan(adapters, parse_weights(weights, adapters), method, rank, density, seed)
-    base = load_available(identity, adapters)
+    base = loaded or load_available(identity, adapters)
     if base is not None:
+        check_base(base, identity)
         identity = BaseId(identity.model, base.sha256)
         check_modules(adapters, base)
     tuning = None

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 
-from selfspec import jsonl
 from selfspec.cli import invoke
 from selfspec.decoding import Group, Plain, Row, Sampling, decode
 from selfspec.models import attach, load_base
@@ -24,7 +23,7 @@ QUESTION = "Spell the word number three."
 @pytest.fixture
 def ask(
     tmp_path: Path,
-    make_domain: Callable[..., None],
+    two_domains: Path,
     tiny_folder: Path,
     save_adapter: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
@@ -32,11 +31,6 @@ def ask(
 ) -> Callable[..., tuple[list[dict[str, Any]], str]]:
     """Chat with two domains' adapters; returns the answers and what stood on stderr."""
     torch.set_num_threads(1)
-    for name in ("sums", "words"):
-        make_domain(tmp_path / "site", name)
-    seeds = [{"id": f"w{i}", "instruction": f"Spell the word number {i}.", "output": "cat"} for i in range(4)]
-    jsonl.write(tmp_path / "site" / "selfspec_words" / "seeds.jsonl", seeds)
-    monkeypatch.syspath_prepend(tmp_path / "site")
     args = []
     for number, name in enumerate(("sums", "words")):
         args += ["--adapter", f"{name}={save_adapter(tiny_folder, tmp_path / name, number)}"]

@@ -23,22 +23,8 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def ready(
-    tmp_path: Path,
-    make_domain: Callable[..., None],
-    tiny_folder: Path,
-    save_adapter: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> list[str]:
+def ready(tmp_path: Path, two_domains: Path, tiny_folder: Path, save_adapter: Callable[..., Path]) -> list[str]:
     """Two installed domains with an adapter each; returns the arguments that compare them."""
-    site = tmp_path / "site"
-    for name in ("sums", "words"):
-        make_domain(site, name, items=3)
-    seeds = [{"id": f"w{i}", "instruction": f"Spell the word number {i}.", "output": "cat"} for i in range(4)]
-    jsonl.write(site / "selfspec_words" / "seeds.jsonl", seeds)
-    samples = [{"id": f"word-{i}", "input": f"Spell word {i}", "references": ["cat"]} for i in range(3)]
-    jsonl.write(site / "selfspec_words" / "samples" / "sums.jsonl", samples)
-    monkeypatch.syspath_prepend(site)
     args = ["compare", "--domains", "sums,words", "-o", str(tmp_path / "out"), "--json"]
     for number, name in enumerate(("sums", "words")):
         args += ["--adapter", f"{name}={save_adapter(tiny_folder, tmp_path / name, number)}"]
@@ -187,3 +173,16 @@ def test_another_adapter_of_the_same_name_is_refused(
     run(ready, capfd)
     save_adapter(tiny_folder, tmp_path / "words", 7)
     assert "made with another adapter words" in refused(ready, capfd)
+
+
+@pytest.mark.slow
+def test_the_token_router_is_a_row_and_is_trained_once(ready: list[str], tmp_path: Path, capfd: Capture) -> None:
+    matrix = run([*ready, "--token-route"], capfd)
+    assert [s["system"] for s in matrix["systems"]][-1] == "token-router"
+    gate = (tmp_path / "out" / "token-router" / "gate.safetensors").read_bytes()
+    said = [r["prediction"] for r in predictions(tmp_path / "out", "words", "token-router")]
+    assert said != [r["prediction"] for r in predictions(tmp_path / "out", "words", "base+alpaca")]
+    (tmp_path / "out" / "words" / "predictions" / "token-router" / "sums.0shot.jsonl").unlink()
+    assert run([*ready, "--token-route"], capfd) == matrix
+    assert (tmp_path / "out" / "token-router" / "gate.safetensors").read_bytes() == gate
+    assert [r["prediction"] for r in predictions(tmp_path / "out", "words", "token-router")] == said

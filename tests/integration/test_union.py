@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,9 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def args(
-    tmp_path: Path, make_domain: Callable[..., None], tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
+def args(two_domains: Path, tiny_folder: Path) -> list[str]:
     """Two installed domains; training on seeds alone, because a random model writes no instructions."""
     torch.set_num_threads(1)
-    for name in ("sums", "words"):
-        make_domain(tmp_path / "site", name, items=2)
-    monkeypatch.syspath_prepend(tmp_path / "site")
     small = ["--set", "training.epochs=2", "--set", "training.batch_size=4", "--set", "training.micro_batch_size=4"]
     return ["-m", str(tiny_folder), "--train-on", "seeds", *small, "--json"]
 
@@ -45,7 +39,7 @@ def test_one_adapter_of_two_domains(args: list[str], tmp_path: Path, tiny_folder
     ]
     assert {c["domain"] for c in matrix["cells"] if c["system"] == "union"} == {"sums", "words", "general"}
     trained = [r for _, r in jsonl.read(out / "iteration-1" / "training.jsonl")]
-    assert [r["id"] for r in trained] == [f"{d}/s{i}" for d in ("sums", "words") for i in range(6)]
+    assert [r["id"] for r in trained] == [f"{d}/{d[0]}{i}" for d in ("sums", "words") for i in range(6)]
     log = [r["loss"] for _, r in jsonl.read(out / "iteration-1" / "training.log.jsonl")]
     assert len(log) == 6  # 12 records, batches of 4, twice
     assert log[-1] < log[0]

@@ -169,3 +169,8 @@ def test_equal_systems_are_called_different_at_most_5_times_in_100(draw: Draw, n
     """Holm holds the rate for all three tasks together at 5%, so that of a single task is lower."""
     _, _, verdicts = rates(draw, 0.0, n, tasks=3)
     assert verdicts <= 0.05
+
+
+def test_tasks_of_one_item_have_no_interval() -> None:
+    gain = compare({"a": [0.1], "b": [0.3]}, {"a": [0.2467], "b": [0.3511]})
+    assert (gain.low, gain.high) == (-100, 100)

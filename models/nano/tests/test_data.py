@@ -4,7 +4,6 @@ import random
 from pathlib import Path
 
 import pytest
-
 from recipe import layouts, lists, tokenizer
 from recipe.answers import in_form, list_f1, parsed_items
 from recipe.copying import COPIERS, Words

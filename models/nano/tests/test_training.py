@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from recipe import train as training
 from recipe.export import export
 from recipe.mixture import Phase
 from recipe.optim import factor
 from recipe.store import RecipeError
 from recipe.train import Plan, train
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 PHASES = (Phase(10**9, 32, {"copy": 1.0, "reading": 1.0, "text": 1.0}, 128),)
 
