@@ -60,13 +60,17 @@ def _tokenizer(args: argparse.Namespace) -> None:
     train_tokenizer(args.out, args.seed)
 
 
-def _train(args: argparse.Namespace) -> None:
+def _threads(count: int) -> None:
     import torch
 
+    if count:
+        torch.set_num_threads(count)
+
+
+def _train(args: argparse.Namespace) -> None:
     from .train import PHASES, Plan, read_phases, train
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    _threads(args.threads)
     decay = int(args.tokens * 0.17) if args.decay is None else args.decay
     engine = train(
         Plan(
@@ -88,6 +92,7 @@ def _train(args: argparse.Namespace) -> None:
 def _probe(args: argparse.Namespace) -> None:
     from .report import full_report
 
+    _threads(args.threads)
     report: dict[str, Any] = full_report(args.model or args.to, args.out, args.count)
     say(json.dumps(report, indent=1, ensure_ascii=False))
 

@@ -34,6 +34,7 @@ def export(out: Path, run: str, size: str, target: Path) -> Path:
         if weight > LIMIT:
             raise RecipeError(f"the weights are {weight} bytes, more than {LIMIT}: choose a smaller size")
         for file in FILES:
+            (folder / file).chmod(0o644)  # safetensors writes for its owner only
             os.replace(folder / file, target / file)
     return target
 
