@@ -144,7 +144,9 @@ def test_line_chart_places_points_and_names_lines_apart() -> None:
 
 def test_a_flat_line_and_a_single_point_can_be_drawn() -> None:
     for points in ([(1, 0.0)], [(1, 2.0), (2, 2.0)], [(1, -3.0)]):
-        ElementTree.fromstring(charts.lines([Series("loss", points)], "loss"))
+        picture = charts.lines([Series("loss", points)], "loss")
+        assert ElementTree.fromstring(picture).tag.endswith("svg")
+        assert not re.search(r"\b(nan|inf)\b", picture)
 
 
 def test_histogram_stacks_counts() -> None:
@@ -339,8 +341,11 @@ def test_hostile_text_comes_out_inert(tmp_path: Path, write_run: WriteRun, hosti
 
 @pytest.mark.parametrize("name", ["instructions.jsonl", "refused.jsonl", "responses.jsonl", "training.log.jsonl"])
 def test_a_part_without_its_file_is_left_out(finished: Path, name: str) -> None:
+    whole = Page(write_html(finished).read_text(encoding="utf-8"))
     (finished / "iteration-1" / name).unlink()
-    Page(write_html(finished).read_text(encoding="utf-8"))
+    page = Page(write_html(finished).read_text(encoding="utf-8"))
+    assert len(page.words) < len(whole.words)
+    assert {"scores", "repeat"} <= {a["id"] for _, a in page.tags if "id" in a}
 
 
 def test_a_run_of_the_base_alone_has_a_page(finished: Path) -> None:
@@ -359,7 +364,8 @@ def test_odd_records_do_not_stop_the_page(finished: Path) -> None:
     jsonl.write(folder / "instructions.jsonl", odd)
     jsonl.write(folder / "responses.jsonl", [{**o, "passages": [{"id": "p", "p_ret": None}, 7]} for o in odd])
     (folder / "training.log.jsonl").write_text('{"step": 1, "loss": NaN}\n{"step": 2, "loss": 1.0}\n')
-    Page(write_html(finished).read_text(encoding="utf-8"))
+    page = Page(write_html(finished).read_text(encoding="utf-8"))
+    assert {"scores", "repeat"} <= {a["id"] for _, a in page.tags if "id" in a}
 
 
 def test_passages_inputs_and_titles_come_from_the_domain(tmp_path: Path, write_run: WriteRun, sums: str) -> None:
