@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SELFSPEC_DATA ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data))
 export SELFSPEC_DATA
 
-.PHONY: run test lint wheels registry setup clean
+.PHONY: run test lint docs wheels registry setup clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.installed
@@ -23,6 +23,9 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy selfspec domains models
 	$(BIN)/lint-imports
 	$(BIN)/python -m selfspec.registry build --check
+
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheels: $(VENV)/.installed
 	rm -rf dist
@@ -44,4 +47,4 @@ $(VENV)/.installed: constraints.txt pyproject.toml $(wildcard domains/*/pyprojec
 	touch $@
 
 clean:
-	rm -rf $(VENV) dist build runs
+	rm -rf $(VENV) dist build runs site

@@ -28,7 +28,7 @@ from selfspec.errors import ConfigError, did_you_mean
 
 MAY_BE_ZERO = (
     "supervised_limit seed limit shots count demonstrations min_yield max_similarity "
-    "temperature k k1 b alpha warmup_ratio"
+    "temperature k prune k1 b alpha warmup_ratio tokens"
 )
 """Last parts of the settings that zero makes sense for; every other number must be above it."""
 
@@ -66,8 +66,15 @@ class RetrievalSettings:
     """p_ret from BM25 scores; see :func:`selfspec.retrieval.weigh`."""
     temperature: float = 5.0
     """Of ``softmax``: BM25 scores of long queries differ by tens, and 1 is a top-1 pick in disguise."""
-    k1: float = 1.5
+    backend: Literal["auto", "rank-bm25", "bm25s", "tantivy"] = "auto"
+    """``auto``: by the size of the corpus; see :mod:`selfspec.retrieval`. All three score with one formula."""
+    prune: float = 0.1
+    """Of ``tantivy``: the share of a query's highest possible score that its commonest words may hold and not be
+    looked for; a passage left out scores at most so much more than the last one found. 0: none is left out."""
+    k1: float = 1.2
+    """BM25's saturation of term counts. Lucene's; tantivy has no other."""
     b: float = 0.75
+    """BM25's normalisation by length. Lucene's; tantivy has no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +141,7 @@ class EvaluationSettings:
     base_templates: tuple[str, ...] = ("none", "alpaca")
     systems: tuple[str, ...] = ()
     """Other models to put beside: ``MODEL[+ADAPTER][@TEMPLATE]``, each; a template is ``none`` unless said."""
-    items_per_block: int = 64
+    items_per_block: int = 128
     resamples: int = 2000
     """Of the paired bootstrap."""
 
@@ -144,7 +151,7 @@ class DecodingSettings:
     """How much one batch holds."""
 
     rows: int = 96
-    tokens: int = 65536
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +165,14 @@ class Settings:
     quantize: Literal["none", "nf4"] = "none"
     seed: int = 0
     iterations: int = 1
+    stop_early: bool = False
+    """Stop after an iteration that does not raise F1 on the packaged samples."""
     held_out: tuple[str, ...] = ()
     """Tasks whose seeds are used for nothing: not for generation, training or demonstrations."""
     corpus: tuple[str, ...] = ()
-    """Files and folders; none: the packaged passages."""
+    """Files, folders, globs and ``hub:OWNER/NAME``; none: the packaged passages."""
     data: str = ""
-    """Root of the original benchmark files; none: the packaged samples."""
+    """Root of the original benchmark files, or ``hub`` for those that tasks name there; none: the packaged samples."""
     instructions: InstructionSettings = field(default_factory=InstructionSettings)
     retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
     responses: ResponseSettings = field(default_factory=ResponseSettings)

@@ -54,9 +54,9 @@ class EngineDefaults:
     @hookimpl(trylast=True)
     def selfspec_corpus(self, context: DataContext) -> Iterable[Passage]:
         """Read the user's corpus files; without any, there are no passages."""
-        from selfspec.corpus import read_corpus
+        from selfspec.corpus import Corpus
 
-        return read_corpus(context.corpus) if context.corpus else ()
+        return Corpus(tuple(map(str, context.corpus))) if context.corpus else ()
 
     @hookimpl(trylast=True)
     def selfspec_prompts(self, context: DataContext) -> Prompts:

@@ -21,13 +21,15 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from selfspec import jsonl
-from selfspec.errors import DataError, MissingDataError, PluginError, SelfspecError, did_you_mean
+from selfspec.datafiles import original
+from selfspec.errors import DataError, PluginError, SelfspecError, did_you_mean
 from selfspec.hookspecs import hookimpl
 from selfspec.types import (
     AnswerFormat,
     DataContext,
     DomainCard,
     Example,
+    HubData,
     Passage,
     Prompts,
     Reader,
@@ -35,11 +37,11 @@ from selfspec.types import (
     Task,
 )
 
-T = TypeVar("T", DomainCard, Prompts, AnswerFormat, Task)
+T = TypeVar("T", DomainCard, Prompts, AnswerFormat, Task, HubData)
 CARD, SEEDS, CORPUS, PROMPTS, TASKS = "domain.yaml", "seeds.jsonl", "corpus.jsonl", "prompts.yaml", "tasks.yaml"
 TASK_FIELDS = (
     *("name", "title", "instruction", "answer", "metrics", "samples"),
-    *("files", "splits", "max_answer_tokens", "version"),
+    *("files", "splits", "hub", "max_answer_tokens", "version"),
 )
 SCALARS = {
     "str": (str, "text. Put it in quotes"),
@@ -162,7 +164,8 @@ def tasks_from_folder(folder: Path, readers: Mapping[str, Reader] | None = None)
     A task has ``name``, ``title``, ``instruction`` and, optionally, ``answer: {kind, labels}``,
     ``metrics``, ``samples`` (a path in the package), ``splits``, ``max_answer_tokens`` and
     ``version``. Original files are read by ``readers[name]`` or, without Python, from ``files``:
-    a mapping from split to a path below ``--data`` in the samples' own format.
+    a mapping from split to a path below ``--data`` in the samples' own format. ``hub`` is what ``--data hub``
+    reads: the fields of :class:`~selfspec.types.HubData`.
     """
     path = folder / TASKS
     entries = _yaml(path)
@@ -191,7 +194,19 @@ def _task(folder: Path, name: str, entry: dict[str, Any], reader: Reader | None)
     for field in ("metrics", "splits"):
         if field in entry:
             entry[field] = _texts(entry, field, where)
+    if "hub" in entry:
+        entry["hub"] = _hub(_mapping(f"{where}:hub", entry["hub"]), f"{where}:hub")
     return _build(Task, {**entry, "reader": reader}, where)
+
+
+def _hub(entry: dict[str, Any], where: str) -> HubData:
+    for field in ("splits", "labels"):
+        if field in entry:
+            values = entry[field]  # the number of a label is written bare as a rule
+            values = {str(key): value for key, value in values.items()} if isinstance(values, dict) else values
+            entry[field] = _mapping(f"{where}:{field}", values)
+            _texts({field: list(values.values())}, field, where)
+    return _build(HubData, entry, where)
 
 
 def _samples(folder: Path, samples: Any, where: str) -> Iterator[Example]:
@@ -203,11 +218,7 @@ def _samples(folder: Path, samples: Any, where: str) -> Iterator[Example]:
 def _files_reader(files: dict[str, str]) -> Reader:
     def read(root: Path, split: str) -> Iterator[Example]:
         path = root / files[split]
-        packed = path.with_name(path.name + ".gz")
-        found = next((p for p in (path, packed) if p.exists()), None)
-        if found is None:
-            raise MissingDataError(f"{path.parent}: no file {path.name} or {packed.name}. Put it there.")
-        return examples_from_file(found)
+        return examples_from_file(original(path.parent, path.name))
 
     return read
 

@@ -63,3 +63,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest known word, else an empty string."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def raised(problem: BaseException) -> str:
+    """Return the kind and the first line of what an author's code raised."""
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0].rstrip('.')}" if lines else type(problem).__name__

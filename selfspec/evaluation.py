@@ -16,19 +16,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfspec import jsonl
+from selfspec import hub, jsonl
 from selfspec.config import EvaluationSettings, Settings
 from selfspec.decoding import Group, Plain, Row, Sampling
 from selfspec.decoding.sampling import uniform
 from selfspec.errors import ConfigError, DataError, MissingDataError, did_you_mean
 from selfspec.fitting import fit_prompt
-from selfspec.models import Base, attach, detach, load_base
+from selfspec.metrics import in_format
+from selfspec.models import Base, attach, detach, limits, load_base
 from selfspec.plugins import Domain
 from selfspec.progress import Advance, bar, say
 from selfspec.rundir import Journal, RunDirectory
 from selfspec.templates import Template, template
 from selfspec.types import Example, Seed, Skipped, Task
 
+UNSCORABLE = "the right answer is not in the asked format"
+"""Why an item is skipped that no answer could be right for."""
 Choose = Callable[[Task, Example], str | None]
 """Which adapter reads an item; ``None``: the base."""
 
@@ -113,6 +116,10 @@ def load_items(domain: Domain, settings: Settings) -> list[Items]:
     """
     items = [_read(task, settings) for task in _chosen(domain.tasks(), settings.evaluation.tasks)]
     if settings.data and items and all(i.source == "packaged samples" for i in items):
+        if hub.asked(Path(settings.data)):
+            raise DataError(
+                f"--data hub: no task of {domain.name!r} names data there. Give the original files: --data DIR."
+            )
         raise DataError(
             f"{settings.data}: holds the files of no task of {domain.name!r}. See the lines above for their names."
         )
@@ -128,7 +135,7 @@ def _chosen(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
 
 
 def _read(task: Task, settings: Settings) -> Items:
-    """The user's files, else the packaged samples; which of the two is said and stored."""
+    """The user's files or the hub, else the packaged samples; which of them is said and stored."""
     skipped: Counter[str] = Counter()
     examples, source = list(task.samples), "packaged samples"
     if settings.data and task.reader:
@@ -139,9 +146,12 @@ def _read(task: Task, settings: Settings) -> Items:
             read = list(task.reader(Path(settings.data), split))
             examples = [item for item in read if isinstance(item, Example)]
             skipped.update(item.reason for item in read if isinstance(item, Skipped))
-            source = f"{split} split"
+            source = f"{task.hub} {split} split" if hub.asked(Path(settings.data)) else f"{split} split"
         except MissingDataError as problem:
             say(f"{task.name}: {problem}")
+    scorable = [example for example in examples if in_format(example.references[0], task.answer)]
+    skipped.update([UNSCORABLE] * (len(examples) - len(scorable)))
+    examples = scorable
     if not examples:
         raise DataError(
             f"task {task.name!r} has no items: no packaged samples and no files. Give --data, or add samples."
@@ -238,18 +248,27 @@ class _Answerer:
             journal.extend(_answer(self, block))
             advance(len(block), self.task.name)
         journal.seal()
+        self._say_what_is_missing(journal.records)
+
+    def _say_what_is_missing(self, records: Sequence[jsonl.Record]) -> None:
+        """Count the prompts that the context was too short for; each record says it of its own."""
+        fewer = sum(record["shots"] < len(self.seeds) for record in records)
+        cut = sum(record["cut"] for record in records)
+        if fewer or cut:
+            shown = f"{fewer} of {len(records)} prompts with fewer than {len(self.seeds)} demonstrations"
+            say(f"{self.task.name}: context of {self.base.context} tokens: {shown}, {cut} inputs cut")
 
 
 def _answer(asked: _Answerer, examples: Sequence[Example]) -> list[jsonl.Record]:
-    from selfspec.decoding import Limits, decode
+    from selfspec.decoding import decode
 
     base, form, task, settings = asked.base, asked.form, asked.task, asked.settings
     prompts = {e.id: fit_prompt(base, form, task, e, asked.seeds) for e in examples}
     chosen = {e.id: asked.choose(task, e) for e in examples}
     groups = [Group(e.id, (asked.row(prompts[e.id].ids, chosen[e.id]),)) for e in examples]
     sampling = Sampling(task.max_answer_tokens, stop=form.stop)
-    limits = Limits(settings.decoding.rows, settings.decoding.tokens)
-    done = {c.key: c for c in decode(base.model, base.tokenizer, groups, Plain(), sampling, limits)}
+    room = limits(base, settings.decoding)
+    done = {c.key: c for c in decode(base.model, base.tokenizer, groups, Plain(), sampling, room)}
     return [
         {
             "id": e.id,

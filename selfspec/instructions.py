@@ -20,7 +20,7 @@ from selfspec.curation import NO_INPUT, Pool, fault, parse_list
 from selfspec.decoding import Combiner, Continuation, Contrast, Group, Plain, Row, Sampling
 from selfspec.decoding.sampling import uniform
 from selfspec.errors import ModelError, YieldError
-from selfspec.models import Base
+from selfspec.models import Base, limits
 from selfspec.plugins import Domain
 from selfspec.progress import bar
 from selfspec.rundir import Journal, RunDirectory
@@ -67,7 +67,7 @@ class _Writer:
 
     def requests(self, numbers: range) -> list[jsonl.Record]:
         """Decode a block of requests; return their records in order."""
-        from selfspec.decoding import Limits, decode
+        from selfspec.decoding import decode
 
         shown = {f"{n:05d}": self._fitting(n) for n in numbers}
         groups = [Group(key, self._rows(prompt)) for key, (_, prompt) in shown.items()]
@@ -76,8 +76,8 @@ class _Writer:
         combiner: Combiner = Plain()
         if self.adapter:
             combiner = Contrast(self.all.contrast.form, self.all.contrast.alpha)
-        limits = Limits(self.all.decoding.rows, self.all.decoding.tokens)
-        done = decode(self.base.model, self.base.tokenizer, groups, combiner, sampling, limits)
+        room = limits(self.base, self.all.decoding)
+        done = decode(self.base.model, self.base.tokenizer, groups, combiner, sampling, room)
         return [_request(c, shown[c.key][0]) for c in sorted(done, key=lambda c: c.key)]
 
     def _rows(self, prompt: str) -> tuple[Row, ...]:

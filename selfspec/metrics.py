@@ -14,7 +14,7 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from rapidfuzz.distance import Indel
 
@@ -33,9 +33,15 @@ Counts = tuple[int, int, int]
 
 
 def normalize(text: str) -> list[str]:
-    """SQuAD's tokens: lower case, no punctuation, no articles."""
-    text = "".join(c for c in text.lower() if c not in string.punctuation)
-    return re.sub(r"\b(a|an|the)\b", " ", text).split()
+    """SQuAD's tokens: lower case, no punctuation, no articles.
+
+    The option ``A`` is therefore nothing, and an empty answer equal to it: accuracy tells them apart, F1 does not.
+    """
+    return re.sub(r"\b(a|an|the)\b", " ", _bare(text)).split()
+
+
+def _bare(text: str) -> str:
+    return "".join(c for c in text.lower() if c not in string.punctuation)
 
 
 def token_f1(prediction: str, reference: str) -> float:
@@ -90,7 +96,7 @@ def parse(text: str, answer: AnswerFormat) -> object | None:
         case "number":
             return number_in(text)
         case "list":
-            return [item for item in _items(text) if item] or None
+            return _items(text) or None
     return text or None
 
 
@@ -110,9 +116,23 @@ def _plain(text: str) -> str:
 def _labels(text: str, answer: AnswerFormat) -> frozenset[str] | None:
     if _same(text, "none"):
         return frozenset()
-    known = {_plain(label): label for label in answer.labels}
-    found = [known.get(_plain(part)) for part in text.split(",")]
+    known = {_parts(label): label for label in answer.labels}
+    found = [known.get(run) for run in _regrouped(_parts(text), known)]
     return frozenset(label for label in found if label) if text and all(found) else None
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(_plain(part) for part in text.split(","))
+
+
+def _regrouped(parts: Sequence[str], known: Collection[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Put what holds commas itself together again: at each place the longest run of parts that is known."""
+    most, found, at = max(map(len, known), default=1), list[tuple[str, ...]](), 0
+    while at < len(parts):
+        runs = (tuple(parts[at : at + size]) for size in range(most, 1, -1))
+        found.append(next((run for run in runs if run in known), (parts[at],)))
+        at += len(found[-1])
+    return found
 
 
 def _entities(text: str, answer: AnswerFormat) -> Counter[tuple[str, str]] | None:
@@ -132,7 +152,8 @@ def _entities(text: str, answer: AnswerFormat) -> Counter[tuple[str, str]] | Non
 
 
 def _items(text: str) -> list[str]:
-    return [" ".join(normalize(item)) for item in re.split(r",\s+|;\s*|\n", text.strip())]
+    found = (" ".join(normalize(item) or _bare(item).split()) for item in re.split(r",\s+|;\s*|\n", text.strip()))
+    return [item for item in found if item]
 
 
 def _f1(counts: Counts) -> float:
@@ -185,14 +206,11 @@ def _macro_f1(predictions: Sequence[str], examples: Sequence[Example], answer: A
 
 
 def _list_f1(prediction: str, example: Example, answer: AnswerFormat) -> float:
-    """F1 of the item sets; an item counts once, under any of its ``meta['aliases']``."""
+    """F1 of the item sets; an item counts once, under any of its ``meta['aliases']``, which may hold commas."""
     aliases = example.meta.get("aliases")
-    gold = (
-        {frozenset(" ".join(normalize(a)) for a in names) for names in aliases}
-        if isinstance(aliases, Sequence)
-        else {frozenset([item]) for item in _items(example.references[0]) if item}
-    )
-    mine = {item for item in _items(prediction) if item}
+    names = aliases if isinstance(aliases, Sequence) else [[item] for item in _items(example.references[0])]
+    gold = {frozenset(tuple(_items(name)) for name in item) for item in names}
+    mine = set(_regrouped(_items(prediction), frozenset[tuple[str, ...]]().union(*gold)))
     right = min(sum(bool(names & mine) for names in gold), len(mine))
     return _f1((right, len(mine), len(gold)))
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from selfspec.errors import ModelError, PluginError, did_you_mean
 from selfspec.plugins import MODELS, discover, model_path
 from selfspec.rundir import sha256
+
+if TYPE_CHECKING:
+    from selfspec.config import DecodingSettings
+    from selfspec.decoding import Limits
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
@@ -30,6 +34,8 @@ class Base:
     tokenizer: Any
     sha256: str
     """Of configuration, weights and tokenizer; for a hub model, of its id and revision."""
+    budget: int = 0
+    """Rows times tokens that a batch may hold; 0: found from the free memory whenever it decodes."""
 
     @property
     def context(self) -> int:
@@ -71,6 +77,20 @@ def load_base(name: str, quantize: Literal["none", "nf4"] = "none") -> Base:
         model.to("cuda")
     digest = sha256(model_files(Path(source))) if isinstance(source, Path) else f"{source}@{_revision(model)}"
     return Base(name, model.eval(), tokenizer, digest)
+
+
+def measured(base: Base, settings: DecodingSettings) -> int:
+    """Rows times tokens for which the memory that is free now has room."""
+    from selfspec.decoding.budget import token_budget
+
+    return settings.tokens or token_budget(base.model, settings.rows)
+
+
+def limits(base: Base, settings: DecodingSettings) -> Limits:
+    """How much one batch may hold: what the settings say, else what was found for this base."""
+    from selfspec.decoding import Limits
+
+    return Limits(settings.rows, settings.tokens or base.budget)
 
 
 def locate(name: str) -> Path | str:
@@ -119,7 +139,7 @@ def attach(base: Base, adapters: Mapping[str, Path]) -> Base:
             model.load_adapter(str(folder), adapter_name=name)
         else:
             model = PeftModel.from_pretrained(model, str(folder), adapter_name=name)
-    return Base(base.name, model.eval(), base.tokenizer, base.sha256)
+    return replace(base, model=model.eval())
 
 
 def surround(base: Base, adapters: Mapping[str, Path]) -> tuple[Base, dict[str, str]]:
@@ -146,7 +166,7 @@ def merge(base: Base, folder: Path) -> Base:
 def detach(base: Base) -> Base:
     """Take all adapters off again."""
     model = base.model.unload() if hasattr(base.model, "peft_config") else base.model
-    return Base(base.name, model.eval(), base.tokenizer, base.sha256)
+    return replace(base, model=model.eval())
 
 
 def _nf4(compute: Any) -> Any:

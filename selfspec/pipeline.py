@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfspec import jsonl, overlap
+from selfspec import hub, jsonl, overlap
 from selfspec.config import Settings, build
-from selfspec.corpus import corpus_files
+from selfspec.corpus import Corpus
 from selfspec.errors import DataError
 from selfspec.evaluation import Items, evaluate, load_items, systems_of
 from selfspec.instructions import generate
-from selfspec.models import Base, adapter_sha256, attach, detach, load_base
+from selfspec.models import Base, adapter_sha256, attach, detach, load_base, measured
 from selfspec.plugins import Domain, load_domain
 from selfspec.progress import say
 from selfspec.report import FILE, Report, load_report, make_report
 from selfspec.responses import respond, responses_of, retrieves
-from selfspec.rundir import RunDirectory, open_run, package_sha256, sha256
+from selfspec.retrieval import BM25Retriever
+from selfspec.rundir import EXTENSION, RunDirectory, open_run, package_sha256
+from selfspec.stopping import helps
 from selfspec.training import train
 
 STAGES = ("generate", "respond", "train", "eval")
@@ -50,6 +52,9 @@ def run(
             return load_report(session.run.path)
         for number in range(1, settings.iterations + 1):
             iterate(session, number)
+            more = number < settings.iterations
+            if more and settings.stop_early and not helps(session.run, session.domain, session.base, number):
+                break
         return measure(session)
 
 
@@ -120,7 +125,9 @@ def _texts(run: RunDirectory, domain: Domain, number: int) -> Iterator[overlap.T
     for record in responses_of(run.iteration(number)) if synthetic else ():
         yield "synthetic", record["id"], f"{record['instruction']} {record['input']} {record['response']}"
     if retrieves(run, domain):
-        for passage in domain.passages():
+        retriever = domain.retriever(run.settings.retrieval)
+        at_hand = retriever.passages if isinstance(retriever, BM25Retriever) else None  # the corpus, read already
+        for passage in domain.corpus() if at_hand is None else at_hand:
             yield "corpus", passage.id, passage.text
 
 
@@ -156,6 +163,7 @@ class Session:
         """The examples that are evaluated, read once."""
         if self._items is None:
             self._items = load_items(self.domain, self.run.settings)
+            self.run.note_items({items.task.name: items.source for items in self._items})
         return self._items
 
     @property
@@ -164,6 +172,8 @@ class Session:
         if self._base is None:
             self._base = load_base(self.run.settings.model, self.run.settings.quantize)
             self.run.note_hashes({"base": self._base.sha256})
+        if not self._base.budget:
+            self._base.budget = self.run.note_budget(measured(self._base, self.run.settings.decoding))
         return self._base
 
     def adapters(self) -> dict[str, Path]:
@@ -194,20 +204,26 @@ def opened(settings: Settings, out: str | Path | None = None, base: Base | None 
     ``base`` is the base model where it is in memory already.
     """
     data = Path(settings.data) if settings.data else None
-    if data and not data.is_dir():
+    if data and not (data.is_dir() or hub.asked(data)):
         raise DataError(f"{data}: no such folder of benchmark files. Check --data.")
     domain = load_domain(settings.domain, corpus=[Path(c) for c in settings.corpus], data=data, seed=settings.seed)
-    with open_run(Path(out) if out else default_out(settings), settings) as run:
+    with open_run(Path(out) if out else default_out(settings), settings, _packages(domain)) as run:
         run.note_hashes(_hashes(domain, settings))
         if base:
             run.note_hashes({"base": base.sha256})
         yield Session(run, domain, base)
 
 
+def _packages(domain: Domain) -> Mapping[str, str]:
+    """The versions of what the run's hooks come from: the domain's package and the extensions around it."""
+    extensions = {f"{EXTENSION}{entry.name}": str(entry) for entry in domain.extensions}
+    return {domain.entry.package: domain.entry.version} | extensions
+
+
 def _hashes(domain: Domain, settings: Settings) -> Mapping[str, str]:
     """What the run is made from beside the model: the domain's files and the user's corpus."""
     hashes = {"domain": package_sha256(domain.context.package)}
-    return hashes | ({"corpus": sha256(corpus_files(settings.corpus))} if settings.corpus else {})
+    return hashes | ({"corpus": Corpus(settings.corpus).digest()} if settings.corpus else {})
 
 
 def _same_instructions(run: RunDirectory, number: int) -> None:

@@ -12,7 +12,8 @@ PluginError: no installed domain 'biomde'. Did you mean 'biomed'? Installed: bio
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -21,10 +22,11 @@ from typing import Any
 
 import pluggy
 
-from selfspec import hookspecs
+from selfspec import guards, hookspecs, hub
+from selfspec.config import RetrievalSettings
 from selfspec.defaults import EngineDefaults
 from selfspec.domainfiles import FolderHooks
-from selfspec.errors import PluginError, SelfspecError, did_you_mean
+from selfspec.errors import PluginError, SelfspecError, did_you_mean, raised
 from selfspec.types import DataContext, DomainCard, Metric, Passage, Prompts, Retriever, Seed, Task
 
 DOMAINS = "selfspec.domains"
@@ -35,6 +37,7 @@ NO_EXTENSIONS = "SELFSPEC_NO_EXTENSIONS"
 WITHOUT = "Or go without: selfspec --no-extensions."
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("selfspec_"))
 REQUIRED = ("selfspec_card", "selfspec_seeds")
+_END = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +192,7 @@ def _import(entry: Installed, kind: str = "domain", group: str = DOMAINS) -> Mod
         module = EntryPoint(entry.name, entry.value, group).load()
     except (Exception, SystemExit) as problem:  # whatever an author's module raises is the author's error
         raise PluginError(
-            f"{_who(entry, kind)}: importing {entry.value!r} failed: {_line(problem)}. "
+            f"{_who(entry, kind)}: importing {entry.value!r} failed: {raised(problem)}. "
             f"Mend the package or reinstall it: pip install --force-reinstall {entry.package}."
         ) from problem
     if not isinstance(module, ModuleType):
@@ -278,43 +281,58 @@ class Domain:
         return self._one("selfspec_prompts", Prompts)  # type: ignore[no-any-return]
 
     def tasks(self) -> list[Task]:
-        """The benchmark tasks; names are unique."""
+        """The benchmark tasks; names are unique. A reader that goes wrong names the domain.
+
+        With ``--data hub`` their readers read the hub.
+        """
         tasks: list[Task] = self._many("selfspec_tasks", Task)
         self._unique("selfspec_tasks", [task.name for task in tasks], "tasks")
-        return tasks
+        tasks = [hub.on_hub(task) for task in tasks] if hub.asked(self.context.data) else tasks
+        return [guards.task(task, _who(self.entry, "domain")) for task in tasks]
 
     def metrics(self) -> list[Metric]:
-        """The domain's own metrics; names are unique."""
+        """The domain's own metrics; names are unique. One that goes wrong names the domain."""
         metrics: list[Metric] = self._many("selfspec_metrics", Metric)
         self._unique("selfspec_metrics", [metric.name for metric in metrics], "metrics")
-        return metrics
+        return [guards.metric(metric, _who(self.entry, "domain")) for metric in metrics]
 
     def passages(self) -> list[Passage]:
         """The corpus in memory: the user's files, or the packaged passages."""
-        return self._many("selfspec_corpus", Passage)
+        return list(self.corpus())
 
-    def retriever(self, k1: float = 1.5, b: float = 0.75) -> Retriever | None:
-        """The domain's own retriever, or BM25 over :meth:`passages`; ``None`` without a corpus."""
+    def corpus(self) -> Iterator[Passage]:
+        """The same, one passage at a time."""
+        return self._each("selfspec_corpus", Passage, self._call("selfspec_corpus"))
+
+    def retriever(self, settings: RetrievalSettings | None = None) -> Retriever | None:
+        """The domain's own retriever, or BM25 over :meth:`corpus`; ``None`` without a corpus."""
         own = self._call("selfspec_retriever")
         if own is None:
+            from selfspec.corpus import Corpus
             from selfspec.retrieval import bm25_retriever
 
-            return bm25_retriever(self.passages(), self.context, k1, b)
+            corpus = self._call("selfspec_corpus")
+            digest = corpus.digest() if isinstance(corpus, Corpus) and corpus.pinned else ""
+            return bm25_retriever(self._each("selfspec_corpus", Passage, corpus), self.context, settings, digest)
         if isinstance(own, type) or not isinstance(own, Retriever):
             raise self._wrong("selfspec_retriever", f"returned {_a(own)}", "Return an object with search(query, k)")
         return own
 
-    def _call(self, hook: str, read: Callable[[Any], Any] = lambda answer: answer) -> Any:
-        """Ask a hook and ``read`` its answer; whatever either raises names the domain."""
+    def _call(self, hook: str) -> Any:
+        """Ask a hook; whatever it raises names the domain."""
         caller: Callable[..., Any] = getattr(self._manager.hook, hook)
+        return self._guarded(hook, lambda: caller(context=self.context))
+
+    def _guarded(self, hook: str, run: Callable[[], Any]) -> Any:
+        """Run what an author wrote; whatever it raises names the domain."""
         try:
-            return read(caller(context=self.context))
+            return run()
         except SelfspecError as problem:
             line = " ".join(str(problem).splitlines())
             raise type(problem)(f"domain {self.name!r}: {line}") from None
         except Exception as problem:  # an author's bug must name its package, not ours
             mend = "Mend the hook (--verbose shows the traceback)"
-            raise self._wrong(hook, f"raised {_line(problem)}", mend) from problem
+            raise self._wrong(hook, f"raised {raised(problem)}", mend) from problem
 
     def _one(self, hook: str, kind: type) -> Any:
         answer = self._call(hook)
@@ -323,14 +341,21 @@ class Domain:
         return answer
 
     def _many(self, hook: str, kind: type) -> list[Any]:
+        return list(self._each(hook, kind, self._call(hook)))
+
+    def _each(self, hook: str, kind: type, answer: Any) -> Iterator[Any]:
+        """Yield what a hook answered, item by item (a generator runs here), each checked."""
         mend = f"Return a list of selfspec {kind.__name__}"
-        items = self._call(hook, _listed)
-        if not isinstance(items, list):
-            raise self._wrong(hook, f"returned {_a(items)}", mend)
-        for number, item in enumerate(items, 1):
+        if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
+            raise self._wrong(hook, f"returned {_a(answer)}", mend)
+        items = self._guarded(hook, lambda: iter(answer))
+        for number in itertools.count(1):
+            item = self._guarded(hook, lambda: next(items, _END))
+            if item is _END:
+                return
             if not isinstance(item, kind):
                 raise self._wrong(hook, f"returned {_a(item)} as item {number}", mend)
-        return items
+            yield item
 
     def _unique(self, hook: str, names: list[str], what: str) -> None:
         if len(set(names)) < len(names):
@@ -344,21 +369,9 @@ class Domain:
         return PluginError(f"domain {self.name!r} ({self.entry}){wrapped}: hook {hook!r} {what}. {mend}.{end}")
 
 
-def _listed(answer: Any) -> Any:
-    """Return what can be read item by item as a list (a generator runs here), all else as it is."""
-    readable = isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
-    return list(answer) if readable else answer
-
-
 def _a(value: object) -> str:
     name = type(value).__name__
     return "None" if value is None else f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
-
-
-def _line(problem: BaseException) -> str:
-    """Return the kind and the first line of what an author's code raised."""
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0].rstrip('.')}" if lines else type(problem).__name__
 
 
 def model_path(name: str) -> Path:
@@ -368,4 +381,4 @@ def model_path(name: str) -> Path:
         return Path(EntryPoint(entry.name, entry.value, MODELS).load()())
     except (Exception, SystemExit) as problem:  # as for domains
         mend = f"Reinstall it: pip install --force-reinstall {entry.package}"
-        raise PluginError(f"model {name!r} ({entry}): {entry.value!r} failed: {_line(problem)}. {mend}.") from problem
+        raise PluginError(f"model {name!r} ({entry}): {entry.value!r} failed: {raised(problem)}. {mend}.") from problem

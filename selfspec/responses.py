@@ -19,7 +19,7 @@ from selfspec import jsonl
 from selfspec.curation import loops
 from selfspec.decoding import Combiner, Continuation, Contrast, Group, Mixture, Row, Sampling
 from selfspec.errors import DataError, ModelError, YieldError
-from selfspec.models import Base
+from selfspec.models import Base, limits
 from selfspec.plugins import Domain
 from selfspec.progress import bar
 from selfspec.retrieval import effective_number, weigh
@@ -80,7 +80,7 @@ class _Answerer:
 
     def answer(self, items: Sequence[jsonl.Record]) -> list[jsonl.Record]:
         """Answer one block; the records stand in the items' order."""
-        from selfspec.decoding import Limits, decode
+        from selfspec.decoding import decode
 
         s = self.settings.responses
         found = {item["id"]: self._search(item) for item in items}
@@ -89,8 +89,8 @@ class _Answerer:
         combiner: Combiner = Mixture()
         if self.adapter:
             combiner = Contrast(self.settings.contrast.form, self.settings.contrast.alpha)
-        limits = Limits(self.settings.decoding.rows, self.settings.decoding.tokens)
-        done = {c.key: c for c in decode(self.base.model, self.base.tokenizer, groups, combiner, sampling, limits)}
+        room = limits(self.base, self.settings.decoding)
+        done = {c.key: c for c in decode(self.base.model, self.base.tokenizer, groups, combiner, sampling, room)}
         return [self._record(item, found[item["id"]], done[item["id"]]) for item in items]
 
     def _search(self, item: jsonl.Record) -> list[tuple[Passage, float]]:
@@ -171,7 +171,7 @@ def _retriever(run: RunDirectory, domain: Domain) -> Retriever | None:
     retrieval = run.settings.retrieval
     if not retrieves(run, domain):
         return None
-    found = domain.retriever(retrieval.k1, retrieval.b)
+    found = domain.retriever(retrieval)
     if found is None:
         raise DataError(
             f"domain {domain.name!r} has no corpus to retrieve from. Give --corpus, or --set retrieval.mode=off."

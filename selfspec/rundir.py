@@ -31,6 +31,8 @@ from selfspec.errors import ConfigError, DataError, ResourceError
 
 RECORD = "run.yaml"
 PACKAGES = ("selfspec", "torch", "transformers", "peft", "bitsandbytes", "accelerate", "bm25s", "numpy", "rapidfuzz")
+EXTENSION = "extension "
+"""What stands before an extension's name among the versions of the record."""
 
 
 class RunDirectory:
@@ -66,13 +68,26 @@ class RunDirectory:
                 )
         _write_record(self.path / RECORD, record)
 
+    def note_budget(self, tokens: int) -> int:
+        """Store how many tokens a batch may hold, once: a run that goes on makes the same batches."""
+        record = _read_record(self.path / RECORD)
+        record.setdefault("token_budget", tokens)
+        _write_record(self.path / RECORD, record)
+        return int(record["token_budget"])
+
+    def note_items(self, sources: Mapping[str, str]) -> None:
+        """Store where each task's items come from."""
+        record = _read_record(self.path / RECORD)
+        _write_record(self.path / RECORD, {**record, "items": dict(sources)})
+
 
 @contextmanager
-def open_run(path: Path, settings: Settings) -> Iterator[RunDirectory]:
+def open_run(path: Path, settings: Settings, packages: Mapping[str, str] | None = None) -> Iterator[RunDirectory]:
     """Create or continue a run directory and hold its lock.
 
+    ``packages`` are further versions to record: the domain's, and ``extension NAME`` for each extension.
     Raises :class:`ResourceError` when another process owns it or the disk refuses, and
-    :class:`ConfigError` when it was made with other settings.
+    :class:`ConfigError` when it was made with other settings or extensions.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -83,8 +98,9 @@ def open_run(path: Path, settings: Settings) -> Iterator[RunDirectory]:
         _lock(lock, path)
         if (path / RECORD).exists():
             _check_settings(path, settings)
+            _check_extensions(path, packages or {})
         else:
-            versions = {name: _version(name) for name in PACKAGES}
+            versions = {name: _version(name) for name in PACKAGES} | dict(packages or {})
             _write_record(path / RECORD, {"settings": to_dict(settings), "versions": versions, "hashes": {}})
         yield RunDirectory(path, settings)
 
@@ -138,6 +154,17 @@ def _check_settings(path: Path, settings: Settings) -> None:
             )
 
 
+def _check_extensions(path: Path, packages: Mapping[str, str]) -> None:
+    old, new = _extensions(_read_record(path / RECORD)["versions"]), _extensions(packages)
+    if old != new:
+        raise ConfigError(f"{path}: made with {old}, now {new}. Choose another --out, or use the same extensions.")
+
+
+def _extensions(versions: Mapping[str, Any]) -> str:
+    found = [f"{name} ({value})" for name, value in sorted(versions.items()) if name.startswith(EXTENSION)]
+    return " and ".join(found) or "no extension"
+
+
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():
@@ -156,7 +183,7 @@ def _read_record(path: Path) -> dict[str, Any]:
     if not parts or not all(isinstance(part, dict) for part in parts.values()):
         raise DataError(f"{path}: damaged. Choose another --out, or restore the file.") from None
     parts["hashes"] = {name: str(value) for name, value in parts["hashes"].items()}
-    return parts
+    return parts | {name: record[name] for name in ("items", "token_budget") if name in record}
 
 
 def _write_record(path: Path, record: Mapping[str, Any]) -> None:

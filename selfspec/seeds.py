@@ -256,13 +256,17 @@ def next_id(seeds: Sequence[Seed], path: Path) -> str:
     return name
 
 
+def in_file(path: Path) -> list[Seed]:
+    """Return a file's seeds; none when it is not there, or empty as whoever begins anew leaves it."""
+    return seeds_from_file(path) if path.exists() and path.read_bytes().strip() else []
+
+
 def append(path: Path, seed: Seed) -> None:
     """Add a seed to a file, all or nothing; what stands in it keeps its bytes.
 
     Raises :class:`DataError` when the file is damaged or has the same seed already.
     """
-    seeds = seeds_from_file(path) if path.exists() else []
-    for other in seeds:
+    for other in in_file(path):
         if (other.instruction.strip(), other.input.strip()) == (seed.instruction.strip(), seed.input.strip()):
             raise DataError(f"{path}: seed {other.id!r} has the same instruction and input. Change one of them.")
     before = path.read_text(encoding="utf-8") if path.exists() else ""

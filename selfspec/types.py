@@ -112,7 +112,7 @@ class AnswerFormat:
 
     - ``text``: any non-empty text
     - ``label``: exactly one of ``labels``
-    - ``labels``: one or more of ``labels``, comma-separated, or ``None``
+    - ``labels``: one or more of ``labels``, comma-separated, or ``None``; a label may hold commas itself
     - ``list``: comma-separated items
     - ``entities``: ``mention <Type>, mention <Type>``, the types among ``labels``, or ``None``
     - ``number``: one number, with or without sign, separators, ``$`` and ``%``
@@ -138,6 +138,39 @@ record out only by yielding :class:`Skipped`.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HubData:
+    """Where a task's items lie on the hub, for ``--data hub``; columns go by name, parts of one after a dot."""
+
+    path: str
+    """``owner/name``, or a local folder that ``datasets`` reads."""
+    revision: str
+    """The commit, 40 hex digits: a branch or tag may move."""
+    splits: Mapping[str, str]
+    """The hub's split by ours; a slice too: ``{"dev": "train[:500]", "test": "test"}``."""
+    input: str
+    """The input, with columns in braces: ``Context: {context.contexts}``; a list is joined by blanks."""
+    references: str
+    """The column of the answer; a list holds several right ones, a class is its name."""
+    id: str = ""
+    """The column of the items' ids; none: split and row."""
+    name: str = ""
+    """The configuration, where the data set has several."""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Right answers by what the column holds; none: it holds the answers."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{40}", self.revision):
+            raise PluginError(
+                f"hub data {self.path!r}: revision {self.revision!r} is no commit. Write its 40 hex digits."
+            )
+        if not self.splits:
+            raise PluginError(f"hub data {self.path!r}: 'splits' is empty. Write {{test: test}} or alike.")
+
+    def __str__(self) -> str:
+        return f"hub {self.path}@{self.revision[:12]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One benchmark. Every task is text generation (paper, section 4)."""
 
@@ -154,6 +187,8 @@ class Task:
     """Reads the original files below ``--data``; ``None``: only the samples exist."""
     splits: tuple[str, ...] = ("dev", "test")
     """The splits that ``reader`` knows."""
+    hub: HubData | None = None
+    """What ``--data hub`` reads in the place of original files."""
     max_answer_tokens: int = 48
     version: int = 1
     """Raised whenever a score would change its meaning; written with every score."""

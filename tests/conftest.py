@@ -1,7 +1,8 @@
-"""What several tests share: a tiny random model with a tokenizer of its own."""
+"""What several tests share: a tiny random model with a tokenizer of its own, small domains, and the wheels."""
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -11,6 +12,35 @@ from typing import Any
 import pytest
 
 from selfspec import jsonl
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = (".", "models/nano", "domains/biomed", "domains/finance", "domains/sports")
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """``once(name, fill)``: a folder that is filled once for all processes of pytest-xdist."""
+    from filelock import FileLock
+
+    own = tmp_path_factory.getbasetemp()
+    root = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, fill: Callable[[Path], None]) -> Path:
+        with FileLock(root / f"{name}.lock"):
+            if not (root / f"{name}.done").exists():
+                fill(root / name)
+                (root / f"{name}.done").touch()
+        return root / name
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def wheels(once: Callable[..., Path]) -> Path:
+    """A folder with a wheel of each package of the repository."""
+    from wheels import build
+
+    return once("wheels", lambda folder: build([ROOT / package for package in PACKAGES], folder))
 
 
 @pytest.fixture(scope="session")

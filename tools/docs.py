@@ -42,6 +42,7 @@ TYPES = {
     "tuple[int, ...]": "list of whole numbers",
     "tuple[str, ...]": "list of texts",
 }
+RECIPES = ("quick", "nano", "paper")
 MEANINGS = {
     "domain": "Name of the installed domain.",
     "recipe": "Recipe that the other settings start from.",
@@ -51,8 +52,6 @@ MEANINGS = {
     "instructions.temperature": "Of the next-token distribution.",
     "instructions.top_p": "Nucleus mass.",
     "retrieval.k": "Passages for each instruction.",
-    "retrieval.k1": "BM25's saturation of term counts.",
-    "retrieval.b": "BM25's normalisation by length.",
     "responses.temperature": "Of the next-token distribution; 0 takes the most probable token.",
     "responses.top_p": "Nucleus mass.",
     "responses.max_new_tokens": "For one response.",
@@ -70,7 +69,7 @@ MEANINGS = {
     "evaluation.base_templates": "Templates behind which the base is measured, each a name or a YAML file.",
     "evaluation.items_per_block": "Items answered together and journalled as one.",
     "decoding.rows": "Most rows (prompts) in a batch.",
-    "decoding.tokens": "Most rows times (longest prompt + new tokens).",
+    "decoding.tokens": "Most rows times (longest prompt + new tokens); 0: what half of the free memory has room for.",
 }
 """What a setting means whose field has no docstring."""
 
@@ -135,7 +134,7 @@ def _meaning(kind: type) -> str:
 def settings_tables() -> str:
     """Return one table for the top level and one for each group of settings."""
     described = docstrings()
-    default, quick, paper = (_flat(values) for values in _values())
+    default, *recipes = (_flat(values) for values in _values())
     tables = []
     for heading, kind, prefix in _groups():
         rows = []
@@ -145,10 +144,10 @@ def settings_tables() -> str:
             text = described[kind.__name__].get(field.name) or MEANINGS.get(key)
             if not text:
                 raise ValueError(f"setting {key!r} has no docstring. Write one below its field in config.py.")
-            recipes = ("" if r[key] == default[key] else _value(r[key]) for r in (quick, paper))
-            rows.append([f"`{key}`", _type(str(field.type)), _value(default[key]), *recipes, _plain(text)])
+            cells = ("" if r[key] == default[key] else _value(r[key]) for r in recipes)
+            rows.append([f"`{key}`", _type(str(field.type)), _value(default[key]), *cells, _plain(text)])
         title = _plain(described[kind.__name__][""].splitlines()[0])
-        table = _table(("key", "type", "default", "quick", "paper", "meaning"), rows)
+        table = _table(("key", "type", "default", *RECIPES, "meaning"), rows)
         tables.append(f"### {heading}\n\n{title}\n\n{table}")
     return "\n".join(tables)
 
@@ -175,9 +174,9 @@ def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def _values() -> tuple[dict[str, Any], ...]:
-    """Return the settings as they are by default, in ``quick`` and in ``paper``."""
+    """Return the settings as they are by default, in each recipe."""
     built = [config.to_dict(config.Settings(domain="-"))]
-    built += [config.to_dict(config.build(recipe, {"domain": "-"})) for recipe in ("quick", "paper")]
+    built += [config.to_dict(config.build(recipe, {"domain": "-"})) for recipe in RECIPES]
     return tuple({**values, "domain": "required"} for values in built)
 
 

@@ -16,10 +16,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 OPTIONS = (
     click.option("--domain", "-d", help="Installed domain, e.g. biomed."),
     click.option("--model", "-m", help="Installed model, local folder or hub id. [default: nano]"),
-    click.option("--recipe", "-r", help="quick, paper, or a YAML file. [default: quick]"),
+    click.option("--recipe", "-r", help="quick, nano, paper, or a YAML file. [default: quick]"),
     click.option("--out", "-o", type=click.Path(path_type=Path), help="Run directory. [default: runs/DOMAIN-RECIPE]"),
-    click.option("--corpus", multiple=True, help="File or folder to retrieve from; repeatable."),
-    click.option("--data", help="Root of the original benchmark files."),
+    click.option("--corpus", multiple=True, help="File, folder or hub:OWNER/NAME to retrieve from; repeatable."),
+    click.option("--data", help="Root of the original benchmark files, or hub."),
     click.option("--split", type=click.Choice(["train", "dev", "test"]), help="Split of --data. [default: dev]"),
     click.option("--shots", help="Demonstrations, e.g. 0,1,5. [default: 0]"),
     click.option("--limit", type=int, help="Items of each task; 0: all."),
@@ -63,7 +63,7 @@ def run_options(command: Command) -> Command:
 SYSTEMS = (
     click.option("--model", "-m", "models", multiple=True, help="As for run; repeat it to compare. [default: nano]"),
     click.option("--adapter", "adapters", multiple=True, help="Adapter folder around that model; '-': none."),
-    click.option("--template", "templates", multiple=True, help="none, alpaca, chat or a YAML file."),
+    click.option("--template", "templates", multiple=True, help="none, alpaca, dromedary, chat or a YAML file."),
 )
 """The options of ``eval``: any number of systems side by side."""
 

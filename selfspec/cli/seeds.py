@@ -50,7 +50,8 @@ def lint(source: str, as_json: bool) -> None:
     else:
         _print(findings, source, rules.lines(file) if file else {})
     if findings:
-        raise DataError(f"{source}: {len(findings)} findings in {len(found)} seeds. See above for what to change.")
+        many = "s" if len(findings) > 1 else ""
+        raise DataError(f"{source}: {len(findings)} finding{many} in {len(found)} seeds. See above for what to change.")
     sys.stderr.write(f"{len(found)} seeds, {len(rules.openings(found))} ways to begin: nothing found.\n")
 
 
@@ -116,9 +117,9 @@ def sample(
 def add(file: Path) -> None:
     r"""Ask for one seed and append it to FILE; \n in an answer stands for a new line."""
     from selfspec import seeds as rules
-    from selfspec.domainfiles import TASKS, seeds_from_file, tasks_from_folder
+    from selfspec.domainfiles import TASKS, tasks_from_folder
 
-    known = seeds_from_file(file) if file.exists() else []
+    known = rules.in_file(file)
     tasks = tasks_from_folder(file.parent) if (file.parent / TASKS).exists() else []
     made = _ask(rules.next_id(known, file), tasks)
     rules.append(file, made)

@@ -7,20 +7,26 @@ and join, their cache padded to the batch's length.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
+from selfspec.decoding import cache as kv
+from selfspec.decoding import prefix
+from selfspec.decoding.budget import token_budget
 from selfspec.decoding.combiners import Combiner
 from selfspec.decoding.groups import Continuation, Group, Row, Sampling
 from selfspec.decoding.sampling import choose
 from selfspec.errors import ModelError, ResourceError
+
+PREFILL = (32_768, 2_048)
+"""Prompt tokens read in one pass on a GPU and on a CPU, where what a pass computes should stay in the core's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +34,8 @@ class Limits:
     """How much one batch may hold."""
 
     rows: int = 96
-    tokens: int = 65536
-    """Rows times (longest prompt + new tokens)."""
+    tokens: int = 0
+    """Rows times (longest prompt + new tokens); 0: what half of the free memory has room for."""
 
 
 @dataclass(slots=True)
@@ -81,6 +87,7 @@ def decode(
     >>> [c.text for c in decode(model, tokenizer, [group], Mixture(), Sampling(max_new_tokens=32))]
     """
     limits = limits or Limits()
+    limits = Limits(limits.rows, limits.tokens or token_budget(model, limits.rows))
     waiting = deque(sorted(groups, key=lambda g: (-g.width, g.key)))
     for group in waiting:
         _check_fits(model, group, sampling)
@@ -170,28 +177,42 @@ def _forward(model: Any, rows: Sequence[Row], ids: Tensor, mask: Tensor, cache: 
 
 
 def _prefill(model: Any, groups: Sequence[Group]) -> _Batch:
+    """Read the groups' prompts, a slice of the rows at a time; what prompts have in common once."""
     rows = [row for group in groups for row in group.rows]
     length = max(len(row.ids) for row in rows)
     ids = torch.tensor([[0] * (length - len(row.ids)) + list(row.ids) for row in rows], device=model.device)
     mask = torch.tensor([[0] * (length - len(row.ids)) + [1] * len(row.ids) for row in rows], device=model.device)
-    cache = DynamicCache()
-    logp = _forward(model, rows, ids, mask, cache)
-    return _Batch([_Active(g, row_logprobs=[0.0] * len(g.rows)) for g in groups], cache, mask, logp)
+    known = prefix.shared(rows)
+    begun, which = _begin(model, rows, known)
+    size = max(1, PREFILL[model.device.type == "cpu"] // (length - known))
+    caches, logp = [], []
+    for part in (slice(i, i + size) for i in range(0, len(rows), size)):
+        shifts = [length - len(row.ids) for row in rows[part]]
+        caches.append(kv.spread(begun, which[part], shifts) if known else kv.new_cache())
+        logp.append(_forward(model, rows[part], ids[part, known:], mask[part], caches[-1]))
+    active = [_Active(g, row_logprobs=[0.0] * len(g.rows)) for g in groups]
+    return _Batch(active, kv.join(caches), mask, torch.cat(logp))
+
+
+def _begin(model: Any, rows: Sequence[Row], length: int) -> tuple[Any, list[int]]:
+    """Read the distinct beginnings of this length; return their cache and which of them each row has."""
+    cache = kv.new_cache()
+    distinct, which = prefix.beginnings(rows, length)
+    if length:
+        ids = torch.tensor([row.ids for row in distinct], device=model.device)
+        _forward(model, distinct, ids, torch.ones_like(ids), cache)
+    return cache, which
 
 
 def _join(old: _Batch, new: _Batch) -> _Batch:
-    """Put two batches into one, the shorter one's cache padded on the left."""
+    """Put two batches into one, the shorter one padded on the left."""
     length = max(old.mask.shape[1], new.mask.shape[1])
     for batch in (old, new):
         missing = length - batch.mask.shape[1]
         batch.mask = torch.nn.functional.pad(batch.mask, (missing, 0))
-        for layer in batch.cache.layers:
-            layer.keys = torch.nn.functional.pad(layer.keys, (0, 0, missing, 0))
-            layer.values = torch.nn.functional.pad(layer.values, (0, 0, missing, 0))
-    for mine, theirs in zip(old.cache.layers, new.cache.layers, strict=True):
-        mine.keys = torch.cat([mine.keys, theirs.keys])
-        mine.values = torch.cat([mine.values, theirs.values])
-    return _Batch(old.groups + new.groups, old.cache, torch.cat([old.mask, new.mask]), torch.cat([old.logp, new.logp]))
+        kv.widen(batch.cache, missing)
+    cache = kv.join([old.cache, new.cache])
+    return _Batch(old.groups + new.groups, cache, torch.cat([old.mask, new.mask]), torch.cat([old.logp, new.logp]))
 
 
 def _advance(batch: _Batch, tokenizer: Any, combiner: Combiner, sampling: Sampling) -> tuple[list[int], dict[int, str]]:
@@ -249,20 +270,27 @@ def _layout(batch: _Batch, parts: int) -> tuple[Tensor, Tensor]:
 
 def _keep(model: Any, batch: _Batch, tokens: list[int], done: dict[int, str]) -> _Batch | None:
     """Drop the finished groups and run the chosen tokens through the model."""
-    sizes = [len(a.group.rows) for a in batch.groups]
-    kept = [i for i in range(len(sizes)) if i not in done]
+    kept = _order(len(batch.groups), done)
     if not kept:
         return None
     if done:
-        alive = [i not in done for i, n in enumerate(sizes) for _ in range(n)]
-        index = torch.tensor(alive, device=batch.mask.device).nonzero()[:, 0]
-        batch.cache.batch_select_indices(index)
+        ends = list(itertools.accumulate(len(a.group.rows) for a in batch.groups))
+        rows = [row for i in kept for row in range(ends[i] - len(batch.groups[i].group.rows), ends[i])]
+        index = torch.tensor(rows, device=batch.mask.device)
+        kv.keep_rows(batch.cache, index)
         batch.mask = batch.mask[index]
         batch.groups, batch.layout = [batch.groups[i] for i in kept], None
-    ids = torch.tensor([[tokens[i]] for i in kept for _ in range(sizes[i])], device=batch.mask.device)
+    ids = [[tokens[i]] for i, a in zip(kept, batch.groups, strict=True) for _ in a.group.rows]
     batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(ids), 1)], 1)
-    batch.logp = _forward(model, batch.rows, ids, batch.mask, batch.cache)
+    batch.logp = _forward(model, batch.rows, torch.tensor(ids, device=batch.mask.device), batch.mask, batch.cache)
     return batch
+
+
+def _order(count: int, done: Container[int]) -> list[int]:
+    """The groups that go on; the last ones take the places of the finished, so that few rows move."""
+    left = [i for i in range(count) if i not in done]
+    late = iter([i for i in left if i >= len(left)])
+    return [i if i not in done else next(late) for i in range(len(left))]
 
 
 def _finish(active: _Active, tokenizer: Any, sampling: Sampling, why: str) -> Continuation:

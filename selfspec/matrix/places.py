@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfspec import metrics, overlap
+from selfspec import hub, metrics, overlap
 from selfspec.config import Settings
 from selfspec.errors import ConfigError, DataError
 from selfspec.evaluation import Items, load_items
@@ -60,7 +60,7 @@ def places(names: Sequence[str], settings: Settings, data: Mapping[str, str]) ->
 
 
 def _domain(name: str, settings: Settings, data: str) -> Place:
-    if data and not Path(data).is_dir():
+    if data and not (Path(data).is_dir() or hub.asked(Path(data))):
         raise DataError(f"{data}: no such folder of benchmark files. Check --data {name}=.")
     domain = load_domain(name, data=Path(data) if data else None, seed=settings.seed)
     items = load_items(domain, dataclasses.replace(settings, domain=name, data=data))

@@ -1,8 +1,8 @@
 """The index of known domains: find, install and publish them. It lists and does not endorse.
 
-``registry/domains/<name>.yaml`` is written by hand; ``python -m selfspec.registry build`` makes of them
+``python -m selfspec.registry entry`` drafts ``registry/domains/<name>.yaml``; ``build`` makes of all entries
 ``index.json``, one file that can be served from anywhere and of which a copy ships in this package.
-Nothing here imports a domain, and nothing of ``selfspec run`` imports this package.
+Nothing but ``entry`` imports a domain, and nothing of ``selfspec run`` imports this package.
 
 >>> [entry.name for entry in load().entries]
 ['biomed', 'finance', 'sports']

@@ -4,7 +4,7 @@
 
     {"format": 1, "domains": [{"name": "law", "package": "selfspec-domain-law", "version": "1.0", ...}]}
 
-Reading is stricter than JSON and laxer than ``registry/schema.json``: unknown fields are left alone, so
+Reading is stricter than JSON and laxer than ``schema.json``: unknown fields are left alone, so
 that an older engine can read a newer index of the same format.
 
 >>> load().get("biomed").package

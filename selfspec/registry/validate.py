@@ -4,7 +4,7 @@
 
     registry/domains/law.yaml:tasks.0.metrics.1: no metric 'acuracy'. Did you mean 'accuracy'? ...
 
-The shape is the closed schema's business (``registry/schema.json``, by ``jsonschema``); what a schema
+The shape is the closed schema's business (``schema.json`` beside this file, by ``jsonschema``); what a schema
 cannot say is checked here.
 """
 
@@ -21,6 +21,7 @@ from selfspec.errors import ConfigError, DataError
 from selfspec.registry import rules
 
 Record = dict[str, Any]
+SCHEMA = Path(__file__).with_name("schema.json")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,9 +69,9 @@ def _validator(root: Path) -> Any:
         from jsonschema import Draft202012Validator
     except ImportError:
         raise ConfigError("validating a registry needs jsonschema. Install it: pip install jsonschema.") from None
-    if not (root / "domains").is_dir() or not (root / "schema.json").exists():
-        raise ConfigError(f"{root}: no registry (domains/ and schema.json). Name one with --root.")
-    return Draft202012Validator(json.loads((root / "schema.json").read_text(encoding="utf-8")))
+    if not (root / "domains").is_dir():
+        raise ConfigError(f"{root}: no registry (a folder domains/ of entries). Name one with --root.")
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
 class _Loader(yaml.SafeLoader):

@@ -24,6 +24,7 @@ from selfspec.version import __version__
 
 PYTHON_ROW = (
     "| `selfspec_@NAME@/*.py` | hooks, a reader, a metric, a retriever | change them; drop what you do not need |\n"
+    "| `tests/test_readers.py` | the reader on a small table | rewrite it with the reader |\n"
 )
 
 

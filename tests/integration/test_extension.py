@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from selfspec import ConfigError, PluginError
 from selfspec.cli import invoke
+from selfspec.config import build
+from selfspec.pipeline import opened
 from selfspec.plugins import load_domain
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "selfspec-extension-shortseeds"
@@ -104,6 +108,30 @@ def test_going_without(shortseeds: str, monkeypatch: pytest.MonkeyPatch, capfd: 
     monkeypatch.setenv("SELFSPEC_NO_EXTENSIONS", "1")
     assert load_domain(shortseeds).extensions == ()
     assert len(load_domain(shortseeds, extensions=True).extensions) == 1
+
+
+def test_a_run_records_the_extensions_that_changed_it(
+    extension: Callable[..., None], sums: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, out = build("quick", {"domain": sums}), tmp_path / "run"
+    extension("mine", wrapper("seeds", "return answer[1:]"))
+    with opened(settings, out):
+        versions = yaml.safe_load((out / "run.yaml").read_text())["versions"]
+    assert (versions["extension mine"], versions["selfspec-domain-sums"]) == ("selfspec-extension-mine 1.0", "1.0")
+    with opened(settings, out):
+        pass
+    extension("other", wrapper("seeds", "return answer"))
+    mend = "Choose another --out, or use the same extensions."
+    with pytest.raises(ConfigError) as caught, opened(settings, out):
+        pass
+    mine = "extension mine (selfspec-extension-mine 1.0)"
+    now = f"{mine} and extension other (selfspec-extension-other 1.0)"
+    assert str(caught.value) == f"{out}: made with {mine}, now {now}. {mend}"
+    monkeypatch.setenv("SELFSPEC_NO_EXTENSIONS", "1")
+    with pytest.raises(ConfigError, match=rf"made with {re.escape(mine)}, now no extension\. {mend}"):
+        opened(settings, out).__enter__()
+    with opened(settings, tmp_path / "without"):
+        assert "extension " not in (tmp_path / "without" / "run.yaml").read_text()
 
 
 def test_an_extensions_own_error_keeps_its_class(shortseeds: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -13,10 +12,11 @@ from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from environments import environment
+from wheels import build
 
 from selfspec.cli import invoke
 from selfspec.errors import DataError, PluginError, ResourceError
@@ -27,28 +27,18 @@ GOOD = ROOT / "tests" / "plugins" / "good"
 WHEEL = "selfspec_domain_good-1.0-py3-none-any.whl"
 
 
-def tool(name: str) -> ModuleType:
-    """Import a file of tools/."""
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT / "tools"))
-
-
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of a throw-away environment; the engine and third-party packages come from this one."""
     folder = tmp_path_factory.mktemp("environment")
-    made: Path = tool("check_registry").environment(folder / "venv", engine=True)
-    return made
+    return environment(folder / "venv", engine=True)
 
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel of tests/plugins/good."""
     folder = tmp_path_factory.mktemp("dist")
-    tool("wheels").build([GOOD], folder)
+    build([GOOD], folder)
     assert [path.name for path in folder.iterdir()] == [WHEEL]
     return folder
 
@@ -289,5 +279,5 @@ def test_two_builds_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
     for path in copy.rglob("*.yaml"):
         os.utime(path, (1, 1))
         path.chmod(0o600)
-    tool("wheels").build([copy], tmp_path / "dist")
+    build([copy], tmp_path / "dist")
     assert (tmp_path / "dist" / WHEEL).read_bytes() == (dist / WHEEL).read_bytes()

@@ -177,6 +177,31 @@ def test_the_second_iteration_generates_with_the_first_adapter(ready: tuple[Path
 
 
 @pytest.mark.slow
+def test_an_iteration_that_does_not_help_is_the_last(
+    ready: tuple[Path, Settings], capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, settings = ready
+    import dataclasses
+
+    three = dataclasses.replace(
+        settings,
+        iterations=3,
+        stop_early=True,
+        contrast=dataclasses.replace(settings.contrast, new_instructions=False),
+        training=dataclasses.replace(settings.training, learning_rate=1e-12),  # learns nothing, so gains nothing
+    )
+    (out / "run.yaml").unlink()
+    report = selfspec.run(settings=three, out=out)
+    assert {c.system for c in report.cells} == {"base", "base+alpaca", "specialised-1"}
+    verdict = json.loads((out / "iteration-1" / "stop.json").read_text())
+    assert verdict | {"helps": False, "gain": 0.0, "against": "base"} == verdict
+    assert "gains +0.0 F1 on the packaged samples: no further iteration" in capfd.readouterr().err
+    before = contents(out)
+    assert selfspec.run(settings=three, out=out) == report
+    assert contents(out) == before
+
+
+@pytest.mark.slow
 def test_training_on_a_4_bit_base(tmp_path: Path, sums: str, tiny_folder: Path) -> None:
     settings = settings_for(sums, tiny_folder, quantize="nf4")
     write_instructions(tmp_path / "run", settings)

@@ -83,7 +83,7 @@ def test_there_is_a_quick_and_a_paper_recipe_and_both_are_complete_settings() ->
 
 def test_an_unknown_recipe_gets_a_suggestion() -> None:
     message = refused(recipe="papr")
-    assert message == "no recipe 'papr'. Did you mean 'paper'? Known: paper, quick, or a .yaml file."
+    assert message == "no recipe 'papr'. Did you mean 'paper'? Known: nano, paper, quick, or a .yaml file."
 
 
 def test_sets_win_over_values_and_values_over_the_recipe() -> None:
@@ -215,7 +215,7 @@ def test_yamls_truth_values_are_choices_where_choices_are_meant(text: str, mode:
     assert value("retrieval.mode", recipe=path) == mode
 
 
-@pytest.mark.parametrize("recipe", ["quick", "paper"])
+@pytest.mark.parametrize("recipe", ["quick", "nano", "paper"])
 def test_settings_go_through_a_record_unchanged(recipe: str) -> None:
     settings = build(recipe, {**DOMAIN, "corpus": ["a", "b"], "evaluation": {"tasks": "x,y", "shots": [0, 5]}})
     record = to_dict(settings)

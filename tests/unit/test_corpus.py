@@ -9,15 +9,20 @@ import json
 import lzma
 import os
 import random
+import sys
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from selfspec.corpus import SHORTEST, WORDS, corpus_files, read_corpus
-from selfspec.errors import DataError
+from selfspec.corpus import SHORTEST, WORDS, Corpus, corpus_files, read_corpus
+from selfspec.corpus.hub import Hub
+from selfspec.corpus.pieces import pieces
+from selfspec.errors import ConfigError, DataError
 from selfspec.types import Passage
 
 Wrap = Callable[[Mapping[str, bytes]], bytes]
@@ -93,7 +98,7 @@ def test_an_archive_reads_as_its_text_files(name: str, tmp_path: Path) -> None:
     files = {
         "d/one.txt": text("a").encode(),
         "d/README.md": text("r").encode(),
-        "d/table.csv": text("t").encode(),
+        "d/page.html": text("t").encode(),
         "./two": text("b").encode(),
         "d/three.txt.gz": gzip.compress(text("c").encode()),
     }
@@ -155,14 +160,179 @@ JSON_ERRORS = {
     "no object": ('\n"a"\n', ":2: must be an object with a field 'text'. Mend the record."),
     "no text": ('{"body": "a"}', ":1: field 'text' is missing or no text. Add it or leave the file out."),
     "a list": ('{"abstract": ["a"]}', ":1: field 'text' is missing or no text. Add it or leave the file out."),
+    "undecodable": ('{"text": "a"}\n{"text": "\udce9"}', ":2: not UTF-8. Save it as UTF-8 or leave it out."),
     "too deep": ("[" * 100_000, ": not JSON (too deep or too long a number). Mend it or leave it out."),
 }
 
 
 @pytest.mark.parametrize(("content", "message"), JSON_ERRORS.values(), ids=JSON_ERRORS)
 def test_broken_records_are_named_with_file_and_line(content: str, message: str, tmp_path: Path) -> None:
-    path = put(tmp_path / "x.jsonl", content)
+    path = put(tmp_path / "x.jsonl", content.encode(errors="surrogateescape"))
     assert refused(path) == f"{path} (x.jsonl){message}"
+
+
+TABLE = f'title,abstract,year\nT,{text("a")},1\n,"{text("b", 30)}\n{text("c", 30)}",2\n'
+TABLES = {
+    "x.csv": TABLE,
+    "x.CSV": "\ufeff" + TABLE.replace("\n", "\r\n"),
+    "x.tsv": TABLE.replace(",", "\t"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_of_a_table_are_documents_with_titles(name: str, tmp_path: Path) -> None:
+    found = list(read_corpus([put(tmp_path / name, TABLES[name])]))
+    wanted = [(f"{name}#0:0", "T", text("a")), (f"{name}#1:0", "", f"{text('b', 30)} {text('c', 30)}")]
+    assert [(p.id, p.title, p.text) for p in found] == wanted
+
+
+def test_a_cell_may_be_longer_than_the_csv_modules_limit(tmp_path: Path) -> None:
+    path = put(tmp_path / "x.csv", f"text\n{text('a', 30_000)}\n")
+    assert " ".join(words for _, words in facts(path)) == text("a", 30_000)
+
+
+CSV_ERRORS = {
+    "no column": (
+        b"id,body\n1,a\n",
+        ":1: no column 'text', 'abstract' or 'contents' (columns: id, body). Name one so, or leave the file out.",
+    ),
+    "empty": (
+        b"",
+        ":1: no column 'text', 'abstract' or 'contents' (columns: none). Name one so, or leave the file out.",
+    ),
+    "a short row": (b"id,text\n1,a\n2\n", ":3: field 'text' is missing or no text. Add it or leave the file out."),
+    "a long row": (b"id,text\n1,a\n2,b,c\n", ":3: more cells than columns. Put texts in quotes."),
+    "an open quote": (b'text\na\n"b\n', ":3: not CSV (unexpected end of data). Mend it or leave it out."),
+    "undecodable": (b"text\na\ncaf\xe9\n", ":3: not UTF-8. Save it as UTF-8 or leave it out."),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), CSV_ERRORS.values(), ids=CSV_ERRORS)
+def test_broken_tables_are_named_with_file_and_line(content: bytes, message: str, tmp_path: Path) -> None:
+    path = put(tmp_path / "x.csv", content)
+    said = refused(path)
+    assert said.startswith(f"{path} (x.csv):")
+    assert said.endswith(message)
+
+
+def parquet(path: Path, columns: Mapping[str, list[Any]], **options: Any) -> Path:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed: Parquet is NOT read")
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.table(dict(columns)), path, **options)
+    return path
+
+
+def test_rows_of_parquet_are_documents_read_in_batches(tmp_path: Path) -> None:
+    texts = [text(f"a{i}x") for i in range(600)]
+    columns = {"title": ["T", None] * 300, "text": [*texts[:-1], None], "other": list(range(600))}
+    found = list(read_corpus([parquet(tmp_path / "x.parquet", columns, row_group_size=100)]))
+    assert [p.text for p in found] == texts[:-1]
+    assert [p.title for p in found[:2]] == ["T", ""]
+
+
+def test_parquet_in_an_archive_is_read(tmp_path: Path) -> None:
+    inner = parquet(tmp_path / "in.parquet", {"contents": [text("a")]}).read_bytes()
+    path = put(tmp_path / "d" / "x.zip", zipped({"in.parquet": inner}))
+    assert facts(path) == [("x.zip/in.parquet#0:0", text("a"))]
+
+
+def test_broken_and_foreign_parquet_is_named(tmp_path: Path) -> None:
+    whole = parquet(tmp_path / "whole.parquet", {"text": [text("a")] * 50}).read_bytes()
+    broken = put(tmp_path / "broken.parquet", whole[: len(whole) // 2])
+    said = refused(broken)
+    assert said.startswith(f"{broken} (broken.parquet): not Parquet (")
+    assert said.endswith("). Fetch it again or leave it out.")
+    path = parquet(tmp_path / "x.parquet", {"id": [1], "body": ["a"]})
+    what = "no column 'text', 'abstract' or 'contents' (columns: id, body). Name one so, or leave the file out."
+    assert refused(path) == f"{path} (x.parquet): {what}"
+    path = parquet(tmp_path / "n.parquet", {"text": [1, 2]})
+    assert refused(path) == f"{path} (n.parquet):1: field 'text' is missing or no text. Add it or leave the file out."
+
+
+def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = put(tmp_path / "x.parquet", b"PAR1")
+    with pytest.raises(ConfigError, match=r"Parquet needs pyarrow\. Install it: pip install 'selfspec\[hub\]'"):
+        list(read_corpus([path]))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A dataset that `datasets` streams from a local folder of the hub's form."""
+    pytest.importorskip("datasets", reason="datasets is not installed: datasets of the hub are NOT read")
+    rows = [{"title": "T", "abstract": text("a")}, {"title": None, "abstract": text("b", 500)}]
+    put(tmp_path / "owner" / "name" / "train.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    put(tmp_path / "owner" / "name" / "test.jsonl", json.dumps({"title": text("c"), "abstract": "short"}) + "\n")
+    monkeypatch.chdir(tmp_path)
+    return "hub:owner/name"
+
+
+def test_a_dataset_of_the_hub_is_streamed(dataset: str, tmp_path: Path) -> None:
+    found = list(read_corpus([dataset]))
+    assert [p.id for p in found] == [f"owner/name#{i}" for i in ("0:0", "1:0", "1:1", "1:2", "1:3")]
+    assert (found[0].title, found[0].text) == ("T", text("a"))
+    assert " ".join(p.text for p in found[1:]) == text("b", 500)
+    assert facts(f"{dataset}@main:test#title") == [("owner/name#0:0", text("c"))]
+    beside = put(tmp_path / "x.txt", text("d"))
+    assert [words for _, words in facts(beside, dataset)] == [text("d"), *(p.text for p in found)]
+
+
+def test_a_dataset_that_cannot_be_read_is_named(dataset: str) -> None:
+    said = refused(f"{dataset}:dev")
+    assert said.startswith("hub:owner/name:dev: cannot be read (")
+    assert said.endswith("Check name, configuration, revision and split, and the network.")
+    problem = "row 0: field 'body' is missing or no text. Add it or leave the file out."
+    assert refused(f"{dataset}#body") == f"hub:owner/name:train#body: {problem}"
+
+
+@pytest.mark.parametrize("spec", ["hub:", "hub:name", "hub:a/b/c/d", "hub:a/b@", "hub:a/b:", "hub:../b c"])
+def test_an_unreadable_specification_is_refused(spec: str) -> None:
+    with pytest.raises(ConfigError, match=r"no dataset of the hub\. Write hub:OWNER/NAME\[/CONFIG\]"):
+        corpus_files([spec])
+
+
+def test_a_specification_reads_as_it_is_written() -> None:
+    for spec in ("hub:a/b:train", "hub:a/b-c/20231101.en@refs/convert/parquet:test#a.b", "hub:a/b@0f0f:validation"):
+        assert str(Hub.parse(spec)) == spec
+
+
+def test_digests_follow_the_content_not_the_place(tmp_path: Path) -> None:
+    first = Corpus((str(put(tmp_path / "a" / "x.txt", text("a"))),))
+    again = Corpus((str(put(tmp_path / "b" / "x.txt", text("a"))),))
+    assert first.digest() == again.digest()
+    assert first.pinned
+    put(tmp_path / "b" / "x.txt", text("c"))
+    assert first.digest() != again.digest()
+    assert list(again) == list(read_corpus(again.paths))
+
+
+def test_only_a_commit_pins_a_dataset() -> None:
+    pinned = {
+        revision: Corpus((f"hub:a/b{revision}",)).pinned for revision in ("", "@main", "@0123abc", "@" + "0f" * 20)
+    }
+    assert list(pinned.values()) == [False, False, False, True]
+    assert Corpus(("hub:a/b@main",)).digest() != Corpus(("hub:a/b",)).digest()
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 100_000])
+def test_where_a_stream_is_cut_changes_no_passage(size: int) -> None:
+    whole = "First one. Second\n\n \nthird! " * 300 + text("w", 1000, 17)
+    assert list(pieces(whole[i : i + size] for i in range(0, len(whole), size))) == list(pieces([whole]))
+
+
+def test_a_large_text_is_not_held_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    with path.open("w") as file:
+        for number in range(40):
+            file.write(text(f"w{number}x", 50_000) + "\n")
+    size = path.stat().st_size
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in read_corpus([path]))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count > 10_000
+    assert peak < size / 3
 
 
 def archive_of_four(name: str) -> bytes:
@@ -256,14 +426,14 @@ def test_a_text_counts_once_however_often_it_stands_there(tmp_path: Path) -> Non
     assert facts(tmp_path, tmp_path / "a.txt") == [("a.txt:0", text("a"))]
 
 
-def pieces(folder: Path, content: str) -> list[Passage]:
+def passages_of(folder: Path, content: str) -> list[Passage]:
     return list(read_corpus([put(folder / "x.txt", content)]))
 
 
 @pytest.mark.parametrize("sentence", [7, 30, 149, 151, 290, 310, 5030])
 def test_passages_are_of_bounded_length_and_lose_no_sentence(sentence: int, tmp_path: Path) -> None:
     content = text("w", 5030, sentence)
-    found = pieces(tmp_path, content)
+    found = passages_of(tmp_path, content)
     lengths = [len(passage.text.split()) for passage in found]
     assert all(SHORTEST <= length <= 2 * WORDS for length in lengths)
     assert " ".join(passage.text for passage in found) == content
@@ -271,18 +441,18 @@ def test_passages_are_of_bounded_length_and_lose_no_sentence(sentence: int, tmp_
 
 
 def test_passages_of_ordinary_text_end_with_a_sentence(tmp_path: Path) -> None:
-    found = pieces(tmp_path, text("w", 4800, 24))
+    found = passages_of(tmp_path, text("w", 4800, 24))
     assert all(passage.text.endswith(".") for passage in found)
     *found, _ = found
     assert all(WORDS <= len(passage.text.split()) <= WORDS * 4 // 3 for passage in found)
 
 
 def test_a_sentence_that_would_make_a_passage_too_long_begins_the_next(tmp_path: Path) -> None:
-    assert {len(p.text.split()) for p in pieces(tmp_path, text("w", 700, 70))} == {140}
+    assert {len(p.text.split()) for p in passages_of(tmp_path, text("w", 700, 70))} == {140}
 
 
 def test_a_short_rest_is_left_out(tmp_path: Path) -> None:
-    assert [len(p.text.split()) for p in pieces(tmp_path, text("w", WORDS + SHORTEST - 1, 10))] == [WORDS]
+    assert [len(p.text.split()) for p in passages_of(tmp_path, text("w", WORDS + SHORTEST - 1, 10))] == [WORDS]
 
 
 def test_the_smallest_pubmed_archive_gives_its_abstracts() -> None:

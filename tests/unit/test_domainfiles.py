@@ -260,7 +260,9 @@ def test_prompt_errors(content: str, error: type, message: str, tmp_path: Path) 
     assert refused(read, tmp_path / "prompts.yaml", content, error=error) == message
 
 
-TASK_KNOWN = "Known: name, title, instruction, answer, metrics, samples, files, splits, max_answer_tokens, version."
+TASK_KNOWN = (
+    "Known: name, title, instruction, answer, metrics, samples, files, splits, hub, max_answer_tokens, version."
+)
 TASKS = {
     "empty": ("", DataError, "FILE: must be a list of tasks. Begin each with '- name:'."),
     "mapping": ("name: sums\n", DataError, "FILE: must be a list of tasks. Begin each with '- name:'."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from selfspec import DataError, PluginError, metrics
+from selfspec import DataError, PluginError
 from selfspec.errors import ConfigError, ResourceError
-from selfspec.plugins import find, load_domain
 from selfspec.registry import load, sources
 from selfspec.registry.__main__ import main
 from selfspec.registry.build import with_wheels
-from selfspec.registry.validate import validate
+from selfspec.registry.entry import differences, entry_of
+from selfspec.registry.validate import SCHEMA, validate
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = ROOT / "registry"
@@ -70,7 +69,6 @@ def registry(tmp_path: Path) -> Callable[..., Path]:
     def write(**entries: Any) -> Path:
         root = tmp_path / "registry"
         (root / "domains").mkdir(parents=True)
-        shutil.copy(REGISTRY / "schema.json", root)
         for name, record in entries.items():
             text = record if isinstance(record, str) else yaml.safe_dump(record, sort_keys=False)
             (root / "domains" / f"{name}.yaml").write_text(text)
@@ -215,7 +213,7 @@ def test_own_metrics_and_deprecation_are_right(registry: Callable[..., Path]) ->
 
 def test_a_folder_without_registry_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "--root", str(tmp_path)]) == 2
-    assert "no registry (domains/ and schema.json)" in capsys.readouterr().err
+    assert "no registry (a folder domains/ of entries)" in capsys.readouterr().err
 
 
 def test_build_writes_and_checks(registry: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,7 +242,7 @@ def test_the_generated_files_are_up_to_date() -> None:
 
 
 def test_every_field_is_explained() -> None:
-    schema = json.loads((REGISTRY / "schema.json").read_text())
+    schema = json.loads(SCHEMA.read_text())
     text = (REGISTRY / "README.md").read_text()
     assert all(f"`{field}`" in text for field in schema["properties"])
     assert "no endorsement" in text
@@ -254,15 +252,46 @@ def test_every_field_is_explained() -> None:
 
 @pytest.mark.parametrize("name", [path.name for path in sorted(ROOT.glob("domains/*")) if path.is_dir()])
 def test_an_entry_says_what_its_package_says(name: str) -> None:
-    known, domain, installed = load().get(name), load_domain(name), find(name)
+    written = yaml.safe_load((REGISTRY / "domains" / f"{name}.yaml").read_text())
+    assert differences(written, entry_of(name)) == []
     project = tomllib.loads((ROOT / "domains" / name / "pyproject.toml").read_text())["project"]
-    assert (known.package, known.version, known.license) == (project["name"], project["version"], project["license"])
-    assert set(known.engine.split(",")) == set(installed.engine.split(","))
-    assert known.data_licenses == domain.card().data_licenses
-    assert known.summary == domain.card().summary
-    assert [(t.name, t.metrics) for t in known.tasks] == [(t.name, t.metrics) for t in domain.tasks()]
-    assert set(known.metrics) == {metric.name for metric in domain.metrics()}
-    assert all(name in metrics.table(domain.metrics()) for task in known.tasks for name in task.metrics)
+    assert (written["package"], written["version"]) == (project["name"], project["version"])
+
+
+def test_each_difference_between_entry_and_package_is_named() -> None:
+    found = entry_of("sports")
+    assert differences(found | {"engine": ",".join(reversed(found["engine"].split(",")))}, found) == []
+    wrong = found | {"summary": "Ball games.", "tasks": found["tasks"][:1], "status": "deprecated"}
+    said = differences(wrong, found)
+    assert [line.partition(":")[0] for line in said] == ["summary", "tasks"]
+    assert said[0] == f"summary: the entry says 'Ball games.', the package {found['summary']!r}"
+
+
+def test_a_draft_is_right_when_its_gaps_are_filled_in(
+    registry: Callable[..., Path], new_domain: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new_domain(python=True)
+    wheel = tmp_path / "selfspec_domain_law-0.1.0-py3-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    assert main(["entry", "law", "--wheel", str(wheel), "--url", "https://example.org/law/"]) == 0
+    draft = capsys.readouterr().out
+    _, problems = validate(registry(law=draft))
+    assert [problem.field for problem in problems] == ["maintainers.0.contact", "maintainers.0.name", "repository"]
+    record = yaml.safe_load(draft)
+    assert (record["metrics"], record["license"]) == (["first_word"], "Apache-2.0")
+    url = "https://example.org/law/" + wheel.name
+    assert record["files"] == [{"version": "0.1.0", "url": url, "sha256": sources.sha256(wheel)}]
+
+
+def test_a_draft_without_its_wheel_or_domain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["entry", "sports", "--wheel", str(tmp_path / "x.whl")]) == 2
+    assert capsys.readouterr().err.startswith(
+        f"error: {tmp_path}/x.whl: no such wheel. Build it in the package's folder: "
+    )
+    assert main(["entry", "sprots"]) == 3
+    with pytest.raises(SystemExit):
+        main(["entry"])
+    assert "entry needs a NAME" in capsys.readouterr().err
 
 
 def index(tmp_path: Path, *records: Any, form: Any = 1) -> str:

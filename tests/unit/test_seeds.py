@@ -104,7 +104,7 @@ def test_lint_of_a_file_names_its_lines(tmp_path: Path, capfd: pytest.CaptureFix
     out, err = capfd.readouterr()
     mend = "length: s14: the instruction has 1 words, should have 3 to 150. Say more."
     assert out == f"{file}:13: {mend}\n"
-    assert err == f"error: {file}: 1 findings in 13 seeds. See above for what to change.\n"
+    assert err == f"error: {file}: 1 finding in 13 seeds. See above for what to change.\n"
     assert invoke(["seeds", "lint", str(file), "--json"]) == 4
     facts = json.loads(capfd.readouterr().out)
     assert (facts["seeds"], facts["tasks"], facts["openings"]["why"]) == (13, {"": 13}, 1)
@@ -222,8 +222,12 @@ def test_add_asks_and_appends(tmp_path: Path) -> None:
     assert f"added s10: {file} has 3 seeds." in said
 
 
-def test_add_begins_a_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [None, "", "\n"], ids=["absent", "empty", "blank"])
+def test_add_begins_a_file(before: str | None, tmp_path: Path) -> None:
     file = tmp_path / "selfspec_law" / "seeds.jsonl"
+    file.parent.mkdir()
+    if before is not None:
+        file.write_text(before)
     add(file, "", "Say what a contract is.", "", "A promise that binds.")
     assert [s.id for s in seeds_from_file(file)] == ["law-001"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from selfspec import ConfigError, Example, ModelError, Seed, Task
+from selfspec import ConfigError, Example, ModelError, PluginError, Seed, Task
 from selfspec.fitting import fit_prompt
 from selfspec.models import Base
-from selfspec.templates import template
+from selfspec.templates import names, template
 
 
 class Config:
@@ -60,12 +60,61 @@ def test_a_template_from_a_file(tiny_tokenizer: Any, tmp_path: Path) -> None:
     assert prompt(tiny_tokenizer, str(file), "1+1", [])[0] == "USER: Add. 1+1 BOT: "
 
 
-@pytest.mark.parametrize("text", ["with_input: x\n", "- a\n", "with_input: '{wrong}'\nwithout_input: y\n"])
+FORM = 'with_input: "{instruction} {input}"\nwithout_input: "{instruction}"\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("with_input: x\n", "- a\n", "with_input: '{wrong}'\nwithout_input: y\n", "with_input: [\n"),
+        *(FORM.replace(" {input}", ""), FORM + "stop: USER\n", FORM + "stop: ['']\n"),
+    ],
+)
 def test_a_wrong_file_is_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"bad\.yaml: .* Give with_input") as caught:
         template(str(tmp_path / "bad.yaml"))
     assert "\n" not in str(caught.value)
+
+
+def test_dromedarys_turns(tiny_tokenizer: Any) -> None:
+    shown, shots, _ = prompt(tiny_tokenizer, "dromedary", "1+1", SEEDS[:1])
+    turn = "### User\nAdd.\n\n{0}+{0}\n\n### Dromedary\n"
+    assert (shown, shots) == (turn.format(0) + "0\n\n" + turn.format(1), 1)
+    assert template("dromedary").prompt("Say hello.") == "### User\nSay hello.\n\n### Dromedary\n"
+    assert template("dromedary").stop == ("\n### User",)
+
+
+def shipped(root: Path, package: str, *forms: str, needs: str = "") -> None:
+    """An installed package that gives templates; importing it would fail."""
+    (root / package / "templates").mkdir(parents=True)
+    (root / package / "__init__.py").write_text("raise RuntimeError\n")
+    info = root / f"{package}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n{needs}")
+    (info / "entry_points.txt").write_text("[selfspec.templates]\n" + "".join(f"{f} = {package}\n" for f in forms))
+
+
+def test_a_package_ships_templates_and_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped(tmp_path, "selfspec_vicuna", "vicuna", "vicuna_lost")
+    (tmp_path / "selfspec_vicuna/templates/vicuna.yaml").write_text(FORM.replace("{input}", "{input} ASSISTANT:"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert names() == ["alpaca", "chat", "dromedary", "none", "vicuna", "vicuna_lost"]
+    assert template("vicuna").prompt("Add.", "1+1") == "Add. 1+1 ASSISTANT:"
+    with pytest.raises(ConfigError, match=r"no template 'vicunna'\. Did you mean 'vicuna'\?"):
+        template("vicunna")
+    with pytest.raises(PluginError, match=r"'vicuna_lost' \(selfspec_vicuna 1.0\): 'selfspec_vicuna' has no temp"):
+        template("vicuna_lost")
+
+
+def test_a_template_of_two_packages_or_for_another_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped(tmp_path, "selfspec_one", "shared", "late", needs="Requires-Dist: selfspec>=99\n")
+    shipped(tmp_path, "selfspec_two", "shared")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(PluginError, match=r"template 'shared' is given by 2 packages: selfspec_one 1.0 and self"):
+        template("shared")
+    with pytest.raises(PluginError, match=r"template 'late' .* asks for selfspec >=99"):
+        template("late")
 
 
 def test_an_unknown_name_is_suggested() -> None:

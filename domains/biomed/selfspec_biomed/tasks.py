@@ -11,22 +11,21 @@ from __future__ import annotations
 
 from functools import partial
 
+from selfspec.datafiles import checked
 from selfspec.types import Reader
 from selfspec_biomed.readers import bioasq, ddi, hoc, iob, medical_drugs, pubmedqa
-from selfspec_biomed.readers.files import checked
 
-_BIOASQ = ("dev", "test")
-_SPLITS = ("train", "dev", "test")
+_BIOASQ = (("dev", "test"), bioasq.NO_TRAIN)
 
 READERS: dict[str, Reader] = {
-    "bioasq_factoid": checked("bioasq_factoid", _BIOASQ, partial(bioasq.read, kind="factoid"), bioasq.NO_TRAIN),
-    "bioasq_list": checked("bioasq_list", _BIOASQ, partial(bioasq.read, kind="list"), bioasq.NO_TRAIN),
-    "bioasq_yesno": checked("bioasq_yesno", _BIOASQ, partial(bioasq.read, kind="yesno"), bioasq.NO_TRAIN),
-    "pubmedqa_long": checked("pubmedqa_long", _SPLITS, pubmedqa.read),
-    "anatem_ner": checked("anatem_ner", _SPLITS, partial(iob.read, corpus=iob.ANATEM)),
-    "bionlp13cg_ner": checked("bionlp13cg_ner", _SPLITS, partial(iob.read, corpus=iob.BIONLP13CG)),
-    "ncbi_ner": checked("ncbi_ner", _SPLITS, partial(iob.read, corpus=iob.NCBI)),
-    "ddi": checked("ddi", _SPLITS, ddi.read),
-    "medical_drugs": checked("medical_drugs", _SPLITS, medical_drugs.read),
-    "hoc": checked("hoc", _SPLITS, hoc.read),
+    "bioasq_factoid": checked("bioasq_factoid", partial(bioasq.read, kind="factoid"), *_BIOASQ),
+    "bioasq_list": checked("bioasq_list", partial(bioasq.read, kind="list"), *_BIOASQ),
+    "bioasq_yesno": checked("bioasq_yesno", partial(bioasq.read, kind="yesno"), *_BIOASQ),
+    "pubmedqa_long": checked("pubmedqa_long", pubmedqa.read),
+    "anatem_ner": checked("anatem_ner", partial(iob.read, corpus=iob.ANATEM)),
+    "bionlp13cg_ner": checked("bionlp13cg_ner", partial(iob.read, corpus=iob.BIONLP13CG)),
+    "ncbi_ner": checked("ncbi_ner", partial(iob.read, corpus=iob.NCBI)),
+    "ddi": checked("ddi", ddi.read),
+    "medical_drugs": checked("medical_drugs", medical_drugs.read),
+    "hoc": checked("hoc", hoc.read),
 }

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from selfspec_biomed.readers import hoc, ncbi
-from selfspec_biomed.readers.files import archive
 from selfspec_biomed.tasks import READERS
 
+from selfspec.datafiles import archive
 from selfspec.types import Example, Skipped
 
 COUNTS = {

@@ -230,7 +230,7 @@ FAULTS: list[Fault] = [
     ("medical_drugs", "test", CSV_TEST, HEADER[:21] + "\nh,t,d\n", "no column 'sentiment', and scores need labels"),
     ("medical_drugs", "train", CSV, "hash;text\n", "csv:1: columns 'hash;text', expected unique_hash,text"),
     ("medical_drugs", "train", CSV, HEADER + "h,t,d,2\nh,t,d\n", "csv:3: 3 columns, expected 4"),
-    ("medical_drugs", "train", CSV, HEADER + "h,t,d,7\n", "csv:2: unknown label '7', expected 0, 1 or 2"),
+    ("medical_drugs", "train", CSV, HEADER + "h,t,d,7\n", "csv:2: unknown label '7', expected one of 0, 1, 2"),
     ("medical_drugs", "train", CSV, HEADER + 'h,"t,d,2\nh,t,d,1\n', "not CSV (unexpected end of data)"),
 ]
 

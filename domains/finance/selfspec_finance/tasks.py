@@ -9,6 +9,7 @@ A reader returns its whole split as a list, so an error shows before the first e
 
 from __future__ import annotations
 
+from selfspec.datafiles import checked
 from selfspec.types import Reader
 from selfspec_finance.readers import (
     convfinqa,
@@ -22,7 +23,6 @@ from selfspec_finance.readers import (
     kpi_edgar,
     phrasebank,
 )
-from selfspec_finance.readers.files import checked
 
 READERS: dict[str, Reader] = {
     "edt_summarization": checked("edt_summarization", edt.read),

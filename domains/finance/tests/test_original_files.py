@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from selfspec_finance.readers import earnings_call, finer139, insuranceqa, kpi_edgar
-from selfspec_finance.readers.files import content, find, rows
 from selfspec_finance.tasks import READERS
 
+from selfspec.datafiles import content, find, rows
 from selfspec.types import Example, Skipped
 
 COUNTS = {  # (examples, skipped)

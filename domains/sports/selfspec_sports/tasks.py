@@ -9,9 +9,9 @@ A reader returns its whole split as a list, so an error shows before the first e
 
 from __future__ import annotations
 
+from selfspec.datafiles import checked
 from selfspec.types import Reader
 from selfspec_sports.readers import nba_records, news_topic, sportqa, sports_understanding, wc2022_tweets
-from selfspec_sports.readers.files import checked
 
 READERS: dict[str, Reader] = {
     "sports_understanding": checked("sports_understanding", sports_understanding.read),

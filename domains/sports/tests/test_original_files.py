@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from selfspec_sports.readers import bbc_sport, sportqa, sports_understanding
-from selfspec_sports.readers.files import archive
 from selfspec_sports.tasks import READERS
 
+from selfspec.datafiles import archive
 from selfspec.types import Example, Skipped
 
 COUNTS = {

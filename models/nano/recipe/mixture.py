@@ -1,6 +1,6 @@
 """What the model sees: a row of tokens is a pure function of (seed, step, row), so a resumed run repeats nothing.
 
-A row holds samples of one family (text, copy, reading, pairs, lists) drawn by the phase's shares.
+A row holds samples of one family (text, copy, drills, reading, pairs, lists) drawn by the phase's shares.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from . import layouts
 from .copying import Sample, Words, copy_sample
+from .drills import drill
 from .layouts import Item
 from .library import Library, read_pairs
 from .lists import task_list
@@ -53,6 +54,7 @@ class Mixture:
         self.makers: dict[str, Callable[[random.Random, int], Sample]] = {
             "text": self._text,
             "copy": lambda rng, room: copy_sample(self.words, rng, room),
+            "drills": lambda rng, room: drill(self.words, rng, room),
             "reading": self._reading,
             "pairs": self._pair,
             "lists": self._list,

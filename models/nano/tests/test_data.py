@@ -14,7 +14,7 @@ from recipe.pairs import split_prompt
 from recipe.questions import MAKERS, make
 from recipe.sources import Doc, detokenize
 
-SHARES = {"copy": 1.0, "reading": 1.0, "text": 1.0, "pairs": 1.0, "lists": 1.0}
+SHARES = {"copy": 1.0, "drills": 1.0, "reading": 1.0, "text": 1.0, "pairs": 1.0, "lists": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -18,24 +18,21 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from selfspec.datafiles import AGAIN, Items, field, folder, json_file, records, stem, words
 from selfspec.errors import DataError, MissingDataError
 from selfspec.types import Example, Skipped
-from selfspec_biomed.readers.files import AGAIN, Items, field, folder, json_object, stem, words
 
 TYPES = ("factoid", "list", "summary", "yesno")
 CONTEXT_WORDS = 200
-NO_TRAIN = " BioASQ's golden batches have no train part; use dev."
+NO_TRAIN = "BioASQ's golden batches have no train part; use dev."
 _BATCH = re.compile(r"(\d+B)(\d+)_golden\.json(?:\.gz)?")
 Answer = Callable[[Mapping[str, Any], str], tuple[tuple[str, ...], dict[str, object]] | None]
 
 
 def read(root: Path, split: str, kind: str) -> Items:
     """Yield the questions of type ``kind`` (``factoid``, ``list`` or ``yesno``)."""
-    for path in _batches(folder(root, "bioasq"), split):
-        for number, question in enumerate(field(json_object(path), "questions", str(path), list), 1):
-            where = f"{path}#{number}"
-            if not isinstance(question, dict):
-                raise DataError(f"{where}: a JSON {type(question).__name__}, expected an object. {AGAIN}")
+    for path in _batches(folder(root, "biomed", "bioasq"), split):
+        for where, question in records(field(json_file(path, dict), "questions", path, list), path):
             if _type(question, where) == kind:
                 yield _item(question, stem(path), where, _ANSWERS[kind])
 
@@ -103,8 +100,17 @@ def _entities(question: Mapping[str, Any], where: str, flat: bool) -> list[list[
         value = [value] if flat else [[v] for v in value]
     if not isinstance(value, list) or not all(_is_texts(entity) for entity in value):
         raise DataError(f"{where}: 'exact_answer' is {str(value)[:60]!r}, expected a list of lists of text. {AGAIN}")
-    entities = [[words(synonym) for synonym in entity if synonym.strip()] for entity in value]
+    taken: set[str] = set()
+    entities = [_names(entity, taken) for entity in value]
     return [entity for entity in entities if entity]
+
+
+def _names(entity: list[str], taken: set[str]) -> list[str]:
+    """Return an entity's synonyms but for those that an earlier entity of the question has."""
+    names = [words(synonym).rstrip(",; ") for synonym in entity]
+    own = [name for name in names if name and name.casefold() not in taken]
+    taken.update(name.casefold() for name in own)
+    return own
 
 
 def _is_texts(value: object) -> bool:

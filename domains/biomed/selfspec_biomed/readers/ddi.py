@@ -17,16 +17,16 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
+from selfspec.datafiles import AGAIN, Items, archive, every_fifth, folder, original, words
 from selfspec.errors import DataError
 from selfspec.types import Example
-from selfspec_biomed.readers.files import AGAIN, Items, archive, every_fifth, folder, original, words
 
 FILES = {"train": "DDICorpus-2013_Train.zip", "dev": "DDICorpus-2013_Train.zip", "test": "DDICorpus-2013_Test.zip"}
 
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per drug pair."""
-    path = original(folder(root, "ddi"), FILES[split])
+    path = original(folder(root, "biomed", "ddi"), FILES[split])
     documents = [(name, data) for name, data in archive(path).items() if name.endswith(".xml")]
     if not documents:
         raise DataError(f"{path}: no .xml file inside, expected one per document. {AGAIN}")

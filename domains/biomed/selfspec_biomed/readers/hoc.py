@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from selfspec.datafiles import AGAIN, Items, archive, every_fifth, folder, lines, original, text
 from selfspec.errors import DataError
 from selfspec.types import Example
-from selfspec_biomed.readers.files import AGAIN, Items, archive, every_fifth, folder, lines, original, text
 
 HALLMARKS = (
     "Sustaining proliferative signaling",
@@ -36,7 +36,7 @@ FILES = {"train": _TRAIN, "dev": _TRAIN, "test": "Hallmarks-of-Cancer_test.tar.g
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per sentence."""
-    path = original(folder(root, "hoc"), FILES[split])
+    path = original(folder(root, "biomed", "hoc"), FILES[split])
     texts, labels = _paired(path)
     for name in every_fifth(sorted(texts), split):
         yield from _abstract(name, texts[name], labels[name], path)
@@ -60,7 +60,7 @@ def _paired(path: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
 
 def _abstract(name: str, body: bytes, marks: bytes, path: Path) -> Items:
     where = f"{path}:labels/{name}.txt"
-    sentences = [line.strip() for line in lines(body, f"{path}:text/{name}.txt") if line.strip()]
+    sentences = [line.strip() for line in lines(text(body, f"{path}:text/{name}.txt")) if line.strip()]
     before, *fields = text(marks, where).split("<")
     if before.strip():
         raise DataError(f"{where}: starts with {before.strip()[:40]!r}, expected '<' before the first field. {AGAIN}")

@@ -12,14 +12,14 @@ entities has the reference ``None``. An ``I-`` that continues nothing starts a m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfspec.datafiles import AGAIN, Items, content, entities, find, folder, lines, mentions, original, stem, text
 from selfspec.errors import DataError
 from selfspec.types import Example
 from selfspec_biomed.readers import ncbi
-from selfspec_biomed.readers.files import AGAIN, Items, content, find, folder, lines, original, stem
 
 FILES = {"train": "train.tsv", "dev": "devel.tsv", "test": "test.tsv"}
 
@@ -68,19 +68,19 @@ class Token:
 
 def read(root: Path, split: str, corpus: Corpus) -> Items:
     """Yield one example per sentence."""
-    where = folder(root, corpus.path)
+    where = folder(root, "biomed", corpus.path)
     if corpus is NCBI and split == "test" and not find(where, FILES[split]) and (path := find(where.parent, ncbi.TEST)):
         yield from ncbi.read(path)
         return
     path = original(where, FILES[split])
     for number, sentence in enumerate(_sentences(path, corpus.types), 1):
-        text, right = " ".join(token.text for token in sentence), reference(_mentions(sentence))
-        yield Example(id=f"{where.name}/{stem(path)}#{number}", input=text, references=(right,))
+        prompt, right = " ".join(token.text for token in sentence), entities(mentions(_marked(sentence)))
+        yield Example(id=f"{where.name}/{stem(path)}#{number}", input=prompt, references=(right,))
 
 
 def _sentences(path: Path, types: Sequence[str]) -> Iterator[list[Token]]:
     sentence: list[Token] = []
-    for number, line in enumerate(lines(content(path), path), 1):
+    for number, line in enumerate(lines(text(content(path), path)), 1):
         if line.strip():
             sentence.append(_token(line, f"{path}:{number}", types))
         elif sentence:
@@ -104,18 +104,8 @@ def _any_of(types: Sequence[str]) -> str:
     return types[0] if len(types) == 1 else f"one of {', '.join(types)}"
 
 
-def _mentions(sentence: Iterable[Token]) -> list[tuple[str, str]]:
-    mentions: list[tuple[str, str]] = []
-    before = ""
+def _marked(sentence: Sequence[Token]) -> Iterator[tuple[str, str, object]]:
+    started = 0
     for token in sentence:
-        if token.mark == "I" and token.type == before:
-            mentions[-1] = (f"{mentions[-1][0]} {token.text}", token.type)
-        elif token.mark != "O":
-            mentions.append((token.text, token.type))
-        before = token.type
-    return mentions
-
-
-def reference(mentions: Iterable[tuple[str, str]]) -> str:
-    """Return ``mention <Type>, mention <Type>``, or ``None`` if there are no mentions."""
-    return ", ".join(f"{text} <{kind}>" for text, kind in mentions) or "None"
+        started += token.mark == "B"
+        yield token.text, token.type, (token.type, started)

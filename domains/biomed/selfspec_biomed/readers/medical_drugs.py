@@ -10,13 +10,11 @@ Every fifth row is ``dev``. The official ``test_tOlRoBf.csv`` has no ``sentiment
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
+from selfspec.datafiles import AGAIN, Items, content, csv_rows, every_fifth, folder, label, original, stem, text, words
 from selfspec.errors import DataError
 from selfspec.types import Example
-from selfspec_biomed.readers.files import AGAIN, Items, content, every_fifth, folder, original, stem, text, words
 
 FILES = {"train": "train_F3WbcTw.csv", "dev": "train_F3WbcTw.csv", "test": "test_tOlRoBf.csv"}
 HEADER = ["unique_hash", "text", "drug", "sentiment"]
@@ -25,22 +23,16 @@ SENTIMENTS = {"0": "Positive", "1": "Negative", "2": "Neutral"}
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per row."""
-    path = original(folder(root, "medical_drugs"), FILES[split])
+    path = original(folder(root, "biomed", "medical_drugs"), FILES[split])
     for line, row in every_fifth(_rows(path), split):
         yield _example(row, path, line)
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Return (last line, row) of every row but the header; a row may span lines."""
-    csv.field_size_limit(max(csv.field_size_limit(), 2**24))  # forum posts can pass the 128 KiB default
-    # strict: an unclosed quote would else swallow all rows after it without a word
-    reader = csv.reader(io.StringIO(text(content(path), path), newline=""), strict=True)
-    try:
-        rows = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as problem:
-        raise DataError(f"{path}:{reader.line_num}: not CSV ({problem}), expected quoted fields. {AGAIN}") from None
-    _check_header(rows[0][1] if rows else [], path)
-    return rows[1:]
+    source = text(content(path), path)
+    _check_header(source.partition("\n")[0].strip().split(","), path)
+    return list(csv_rows(source, path, HEADER))[1:]
 
 
 def _check_header(header: list[str], path: Path) -> None:
@@ -51,10 +43,7 @@ def _check_header(header: list[str], path: Path) -> None:
 
 
 def _example(row: list[str], path: Path, line: int) -> Example:
-    if len(row) != len(HEADER):
-        raise DataError(f"{path}:{line}: {len(row)} columns, expected {len(HEADER)} ({','.join(HEADER)}). {AGAIN}")
     name, body, drug, sentiment = (words(cell) for cell in row)
-    if sentiment not in SENTIMENTS:
-        raise DataError(f"{path}:{line}: unknown label {sentiment!r}, expected 0, 1 or 2. {AGAIN}")
+    right = SENTIMENTS[label(sentiment, tuple(SENTIMENTS), f"{path}:{line}")]
     prompt = f"Sentence: {body}\nDrug: {drug}"
-    return Example(id=f"{stem(path)}#{name}", input=prompt, references=(SENTIMENTS[sentiment],))
+    return Example(id=f"{stem(path)}#{name}", input=prompt, references=(right,))

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfspec.datafiles import AGAIN, Items, content, entities, lines, stem, text
 from selfspec.errors import DataError
 from selfspec.types import Example
-from selfspec_biomed.readers.files import AGAIN, Items, content, lines, stem
 
 TEST = "NCBItestset_corpus.txt"
 _CUT = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(\[])")
@@ -47,7 +47,7 @@ def read(path: Path) -> Items:
 
 def _blocks(path: Path) -> Iterator[list[Line]]:
     block: list[Line] = []
-    for number, line in enumerate([*lines(content(path), path), ""], 1):
+    for number, line in enumerate([*lines(text(content(path), path)), ""], 1):
         if line.strip():
             block.append((number, line))
         elif block:
@@ -58,12 +58,12 @@ def _blocks(path: Path) -> Iterator[list[Line]]:
 def _document(block: list[Line], path: Path) -> Items:
     pmid, title = _part(block, 0, "t", path)
     _, abstract = _part(block, 1, "a", path)
-    text = f"{title} {abstract}"
-    mentions = sorted((_mention(line, text, path) for line in block[2:]), key=lambda m: (m.start, m.end))
-    for number, (start, end) in enumerate(_sentences(text, len(title), mentions), 1):
-        inside = [_tokens(text[m.start : m.end]) for m in mentions if start <= m.start and m.end <= end]
-        reference = ", ".join(f"{mention} <Disease>" for mention in inside) or "None"
-        yield Example(id=f"{stem(path)}#{pmid}.{number}", input=_tokens(text[start:end]), references=(reference,))
+    body = f"{title} {abstract}"
+    mentions = sorted((_mention(line, body, path) for line in block[2:]), key=lambda m: (m.start, m.end))
+    for number, (start, end) in enumerate(_sentences(body, len(title), mentions), 1):
+        inside = [_tokens(body[m.start : m.end]) for m in mentions if start <= m.start and m.end <= end]
+        reference = entities((mention, "Disease") for mention in inside)
+        yield Example(id=f"{stem(path)}#{pmid}.{number}", input=_tokens(body[start:end]), references=(reference,))
 
 
 def _part(block: list[Line], index: int, kind: str, path: Path) -> tuple[str, str]:
@@ -73,7 +73,7 @@ def _part(block: list[Line], index: int, kind: str, path: Path) -> tuple[str, st
     return match[1], match[3]
 
 
-def _mention(line: Line, text: str, path: Path) -> Mention:
+def _mention(line: Line, body: str, path: Path) -> Mention:
     number, columns = line[0], line[1].split("\t")
     if len(columns) != 6 or not (columns[1].isdigit() and columns[2].isdigit()):
         raise DataError(
@@ -81,21 +81,21 @@ def _mention(line: Line, text: str, path: Path) -> Mention:
             f"and concept with tabs between. {AGAIN}"
         )
     start, end = int(columns[1]), int(columns[2])
-    if text[start:end].strip() != columns[3].strip():  # a mention at the very end may have blanks that the text lacks
-        raise DataError(f"{path}:{number}: mention {columns[3]!r}, but the text there is {text[start:end]!r}. {AGAIN}")
+    if body[start:end].strip() != columns[3].strip():  # a mention at the very end may have blanks that the text lacks
+        raise DataError(f"{path}:{number}: mention {columns[3]!r}, but the text there is {body[start:end]!r}. {AGAIN}")
     return Mention(start, end)
 
 
-def _sentences(text: str, title: int, mentions: list[Mention]) -> Iterator[tuple[int, int]]:
-    cuts = [(match.start(), match.end()) for match in _CUT.finditer(text, title + 1)]
+def _sentences(body: str, title: int, mentions: list[Mention]) -> Iterator[tuple[int, int]]:
+    cuts = [(match.start(), match.end()) for match in _CUT.finditer(body, title + 1)]
     cuts = [cut for cut in cuts if not any(m.start < cut[1] and cut[0] < m.end for m in mentions)]
-    cuts = [cut for cut in cuts if text.count("(", title, cut[0]) <= text.count(")", title, cut[0])]
+    cuts = [cut for cut in cuts if body.count("(", title, cut[0]) <= body.count(")", title, cut[0])]
     start = 0
-    for end, after in [(title, title + 1), *cuts, (len(text), len(text))]:
-        if text[start:end].strip():
+    for end, after in [(title, title + 1), *cuts, (len(body), len(body))]:
+        if body[start:end].strip():
             yield start, end
         start = after
 
 
-def _tokens(text: str) -> str:
-    return " ".join(_TOKEN.findall(text))
+def _tokens(body: str) -> str:
+    return " ".join(_TOKEN.findall(body))

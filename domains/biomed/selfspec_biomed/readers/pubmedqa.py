@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selfspec.datafiles import AGAIN, Items, every_fifth, field, find, folder, json_file, original, record, stem, texts
 from selfspec.errors import DataError
 from selfspec.types import Example, Skipped
-from selfspec_biomed.readers.files import AGAIN, Items, every_fifth, field, find, folder, json_object, original, stem
 
 TEST = ("test_set.json", "test_ground_truth.json")
 LABELS = ("yes", "no", "maybe")
@@ -27,28 +27,28 @@ WITHOUT_TEST = 500
 
 def read(root: Path, split: str) -> Items:
     """Yield the long-answer questions of ``split``."""
-    where = folder(root, "pubmedqa")
+    where = folder(root, "biomed", "pubmedqa")
     path, records = _test(where) if split == "test" else _development(where)
-    for pmid, record in every_fifth(list(records.items()), split):
-        yield _item(record, f"{stem(path)}#{pmid}", f"{path}#{pmid}")
+    for pmid, value in every_fifth(records.items(), split):
+        yield _item(value, f"{stem(path)}#{pmid}", f"{path}#{pmid}")
 
 
 def _development(where: Path) -> tuple[Path, dict[str, Any]]:
     path = original(where, "ori_pqal.json")
-    records, test = json_object(path), find(where, *TEST)
+    records, test = json_file(path, dict), find(where, *TEST)
     if test is None and len(records) > WITHOUT_TEST:
         raise DataError(
             f"{path}: {len(records)} records, so the test part is inside, but {where} has no {' or '.join(TEST)} "
             "(or .gz) that says which they are. Put the official file there."
         )
-    held_out = json_object(test) if test else {}
-    return path, {pmid: record for pmid, record in records.items() if pmid not in held_out}
+    held_out = json_file(test, dict) if test else {}
+    return path, {pmid: value for pmid, value in records.items() if pmid not in held_out}
 
 
 def _test(where: Path) -> tuple[Path, dict[str, Any]]:
     path = original(where, *TEST)
-    records = json_object(path)
-    if not all(isinstance(record, str) for record in records.values()):
+    records = json_file(path, dict)
+    if not all(isinstance(value, str) for value in records.values()):
         return path, records
     for pmid, label in records.items():
         if label not in LABELS:
@@ -57,7 +57,7 @@ def _test(where: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _joined(path: Path, labels: Mapping[str, str], full: Path) -> dict[str, Any]:
-    records = json_object(full)
+    records = json_file(full, dict)
     if missing := [pmid for pmid in labels if pmid not in records]:
         raise DataError(
             f"{path}#{missing[0]}: a label only, and {full} lacks the record ({len(missing)} of {len(labels)} are "
@@ -66,14 +66,11 @@ def _joined(path: Path, labels: Mapping[str, str], full: Path) -> dict[str, Any]
     return {pmid: records[pmid] for pmid in labels}
 
 
-def _item(record: object, name: str, where: str) -> Example | Skipped:
-    if not isinstance(record, dict):
-        raise DataError(f"{where}: a JSON {type(record).__name__}, expected an object. {AGAIN}")
-    contexts = field(record, "CONTEXTS", where, list)
-    if not all(isinstance(context, str) for context in contexts):
-        raise DataError(f"{where}: key 'CONTEXTS' holds something else than text, expected a list of text. {AGAIN}")
-    question = field(record, "QUESTION", where, str).strip()
-    if not (answer := field(record, "LONG_ANSWER", where, str).strip()):
+def _item(value: object, name: str, where: str) -> Example | Skipped:
+    values = record(value, where)
+    contexts = texts(values, "CONTEXTS", where)
+    question = field(values, "QUESTION", where, str).strip()
+    if not (answer := field(values, "LONG_ANSWER", where, str).strip()):
         return Skipped(where=where, reason="no long answer")
     context = " ".join(context.strip() for context in contexts)
     return Example(id=name, input=f"Context: {context}\nQuestion: {question}", references=(answer,))

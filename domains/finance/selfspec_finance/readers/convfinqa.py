@@ -26,9 +26,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from selfspec.errors import DataError, MissingDataError
-from selfspec.types import Example, Skipped
-from selfspec_finance.readers.files import (
+from selfspec.datafiles import (
     AGAIN,
     Items,
     every_fifth,
@@ -36,10 +34,13 @@ from selfspec_finance.readers.files import (
     find,
     folder,
     json_file,
-    record,
+    records,
     stem,
+    texts,
     words,
 )
+from selfspec.errors import DataError, MissingDataError
+from selfspec.types import Example, Skipped
 
 FULL, TEST = "train.json", "dev.json"
 PARTS = ("train_subset.json", "train_first100_reduced.json")
@@ -75,7 +76,7 @@ class Turn:
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per turn."""
-    for conversation in _chosen(folder(root, "convfinqa"), split):
+    for conversation in _chosen(folder(root, "finance", "convfinqa"), split):
         yield from _items(conversation)
 
 
@@ -95,9 +96,7 @@ def _chosen(where: Path, split: str) -> Iterator[Record]:
 
 
 def _records(path: Path) -> Iterator[Record]:
-    for number, value in enumerate(json_file(path, list), 1):
-        where = f"{path}#{number}"
-        values = record(value, where)
+    for where, values in records(json_file(path, list), path):
         yield Record(where, field(values, "id", where, str), values, stem(path))
 
 
@@ -156,17 +155,10 @@ def _percentages(value: float, program: str) -> tuple[str, ...]:
 
 def _context(conversation: Record) -> str:
     where, values = conversation.where, conversation.values
-    before, after = (" ".join(_texts(values, key, where)).split() for key in ("pre_text", "post_text"))
+    before, after = (" ".join(texts(values, key, where)).split() for key in ("pre_text", "post_text"))
     table = field(values, "table", where, list)
     if not all(isinstance(row, list) for row in table):
         raise DataError(f"{where}: key 'table' holds something else than rows, expected a list of lists. {AGAIN}")
     rows = (" | ".join(words(str(cell)) for cell in row) for row in table)
     parts = (" ".join(before[-TEXT_WORDS:]), *rows, " ".join(after[:TEXT_WORDS]))
     return "\n".join(part for part in parts if part)
-
-
-def _texts(values: dict[str, Any], key: str, where: str) -> list[str]:
-    texts = field(values, key, where, list)
-    if not all(isinstance(text, str) for text in texts):
-        raise DataError(f"{where}: key {key!r} holds something else than text, expected a list of text. {AGAIN}")
-    return texts

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
+from selfspec.datafiles import AGAIN, Items, archive, every_fifth, folder, original, rows, text, words
 from selfspec.errors import DataError
 from selfspec.types import Example, Skipped
-from selfspec_finance.readers.files import AGAIN, Items, archive, every_fifth, folder, original, rows, text, words
 
 FILE, PRICES = "Transcripts.zip", "Stock_Prices"
 WORDS = 150
@@ -56,7 +56,7 @@ class Call:
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per call."""
-    where = folder(root, "earnings_call")
+    where = folder(root, "finance", "earnings_call")
     path = original(where, FILE)
     names = {name: data for name, data in archive(path).items() if _is_transcript(name)}
     if not names:

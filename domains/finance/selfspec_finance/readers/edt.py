@@ -11,28 +11,28 @@ Every fifth record is ``dev`` (equal texts stay together); ``test`` reads all re
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from selfspec.datafiles import Items, every_fifth, field, find, folder, json_file, original, records, words
 from selfspec.types import Example, Skipped
-from selfspec_finance.readers.files import Items, every_fifth, field, find, folder, json_file, original, record, words
 
 FILE = "evaluate_news.json"
 TEXT_WORDS = 300
-News = tuple[int, str, str]
+News = tuple[str, str, str]
 
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per news article."""
-    where = folder(root, "edt")
-    path = find(where, FILE) or original(where / "Trading_benchmark", FILE)
-    news = [_news(value, f"{path}#{number}", number) for number, value in enumerate(json_file(path, list), 1)]
-    for number, title, body in every_fifth(news, split, key=lambda item: item[2]):
+    place = folder(root, "finance", "edt")
+    path = find(place, FILE) or original(place / "Trading_benchmark", FILE)
+    news = [_news(value, where) for where, value in records(json_file(path, list), path)]
+    for where, title, body in every_fifth(news, split, key=lambda item: item[2]):
         if not title or not body:
-            yield Skipped(where=f"{path}#{number}", reason="no text" if title else "no title")
+            yield Skipped(where=where, reason="no text" if title else "no title")
             continue
         prompt = " ".join(body.split()[:TEXT_WORDS])
-        yield Example(id=f"evaluate_news#{number}", input=prompt, references=(title,))
+        yield Example(id=f"evaluate_news#{where.rpartition('#')[2]}", input=prompt, references=(title,))
 
 
-def _news(value: object, where: str, number: int) -> News:
-    values = record(value, where)
-    return number, words(field(values, "title", where, str)), words(field(values, "text", where, str))
+def _news(values: dict[str, Any], where: str) -> News:
+    return where, words(field(values, "title", where, str)), words(field(values, "text", where, str))

@@ -17,9 +17,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfspec.datafiles import (
+    AGAIN,
+    Items,
+    content,
+    entities,
+    every_fifth,
+    folder,
+    lines,
+    mentions,
+    original,
+    stem,
+    text,
+)
 from selfspec.errors import DataError
 from selfspec.types import Example
-from selfspec_finance.readers.files import AGAIN, Items, content, entities, every_fifth, folder, original, stem, text
 
 FILES = {"train": "FIN5.txt", "dev": "FIN5.txt", "test": "FIN3.txt"}
 TYPES = ("PER", "ORG", "LOC", "MISC")
@@ -46,14 +58,14 @@ class Sentence:
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per sentence."""
-    path = original(folder(root, "fin3"), FILES[split])
+    path = original(folder(root, "finance", "fin3"), FILES[split])
     sentences = list(_sentences(path))
     documents = sorted({sentence.document for sentence in sentences})
     chosen = set(every_fifth(documents, split))
     for sentence in sentences:
         if sentence.document in chosen:
             prompt = " ".join(token.text for token in sentence.tokens)
-            reference = entities(_mentions(sentence))
+            reference = entities(mentions(_marked(sentence)))
             yield Example(id=f"{stem(path)}#{sentence.number}", input=prompt, references=(reference,))
 
 
@@ -61,9 +73,9 @@ def _sentences(path: Path) -> Iterator[Sentence]:
     number = document = 0
     tokens: list[Token] = []
     # a blank line more, so that the last sentence ends too
-    for place, line in enumerate([*text(content(path), path).split("\n"), ""], 1):
+    for place, line in enumerate([*lines(text(content(path), path)), ""], 1):
         if line.strip() and not line.startswith(START):
-            tokens.append(_token(line.rstrip("\r"), f"{path}:{place}"))
+            tokens.append(_token(line, f"{path}:{place}"))
         elif tokens:
             number += 1
             yield Sentence(number, document, tuple(tokens))
@@ -83,7 +95,7 @@ def _token(line: str, where: str) -> Token:
     return Token(columns[0], mark, kind)
 
 
-def _mentions(sentence: Sentence) -> Iterator[tuple[str, str, object]]:
+def _marked(sentence: Sentence) -> Iterator[tuple[str, str, object]]:
     started = 0
     for token in sentence.tokens:
         started += token.mark == "B"

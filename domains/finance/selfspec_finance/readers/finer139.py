@@ -14,28 +14,28 @@ is ``dev``, questions on one sentence together; ``test`` is every file ``finer13
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from selfspec.errors import DataError, MissingDataError
-from selfspec.types import Example
-from selfspec_finance.readers.files import (
+from selfspec.datafiles import (
     AGAIN,
     Items,
     content,
     every_fifth,
     field,
     folder,
-    lines,
+    json_value,
+    numbered,
     original,
-    record,
     stem,
     text,
     words,
 )
+from selfspec.errors import DataError, MissingDataError
+from selfspec.types import Example
 
 FILE, TEST = "finer_val_batched_500_samples.jsonl", "finer_test_batched_*.jsonl"
 OPTIONS = 5
@@ -56,7 +56,7 @@ class Question:
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per question."""
-    where = folder(root, "finer139")
+    where = folder(root, "finance", "finer139")
     paths = _tests(where) if split == "test" else [original(where, FILE)]
     questions = [question for path in paths for question in _questions(path)]
     for question in every_fifth(questions, split, key=lambda item: item.sentence):
@@ -73,12 +73,9 @@ def _tests(where: Path) -> list[Path]:
 
 
 def _questions(path: Path) -> Iterator[Question]:
-    for line, value in lines(text(content(path), path)):
+    for line, value in numbered(text(content(path), path)):
         where = f"{path}:{line}"
-        try:
-            values = record(json.loads(value), where)
-        except json.JSONDecodeError as problem:
-            raise DataError(f"{where}: not JSON ({problem.msg}), expected one object a line. {AGAIN}") from None
+        values: dict[str, Any] = json_value(value, path, dict, line)
         yield from _batch(field(values, "context", where, str), field(values, "target", where, str), path, line)
 
 

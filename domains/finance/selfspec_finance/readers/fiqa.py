@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfspec.errors import DataError
-from selfspec.types import Example, Skipped
-from selfspec_finance.readers.files import (
+from selfspec.datafiles import (
     AGAIN,
     Items,
     every_fifth,
@@ -32,6 +30,8 @@ from selfspec_finance.readers.files import (
     record,
     words,
 )
+from selfspec.errors import DataError
+from selfspec.types import Example, Skipped
 
 KINDS = ("headline", "post")
 LABELS = ("positive", "negative", "neutral")
@@ -51,7 +51,7 @@ class Sentence:
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per target of each sentence."""
-    where = folder(root, "fiqa_sa")
+    where = folder(root, "finance", "fiqa_sa")
     if split == "test":
         names = (find(where, f"task1_{kind}_ABSA_test.json") for kind in KINDS)
         items = list(_items([sentence for path in names if path for sentence in _sentences(path)]))

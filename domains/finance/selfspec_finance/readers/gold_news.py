@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selfspec.datafiles import Items, every_fifth, folder, label, original, rows, words
 from selfspec.types import Example, Skipped
-from selfspec_finance.readers.files import Items, every_fifth, folder, label, original, rows, words
 
 FILE = "gold-dataset-sinha-khandait.csv"
 LABELS = ("positive", "negative", "neutral", "none")
@@ -22,7 +22,7 @@ NEWS, SENTIMENT = "News", "Price Sentiment"
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per headline."""
-    path = original(folder(root, "gold_news"), FILE)
+    path = original(folder(root, "finance", "gold_news"), FILE)
     found = rows(path, (NEWS, SENTIMENT), delimiter="\t")
     for line, row in every_fifth(found, split, key=lambda item: words(item[1][NEWS])):
         sentiment = label(row[SENTIMENT], LABELS, f"{path}:{line}")

@@ -20,22 +20,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfspec.errors import DataError, MissingDataError
-from selfspec.types import Example, Skipped
-from selfspec_finance.readers.files import (
+from selfspec.datafiles import (
     AGAIN,
     Items,
     content,
     find,
     folder,
     label,
-    lines,
+    numbered,
     original,
     rows,
     stem,
     text,
     words,
 )
+from selfspec.errors import DataError, MissingDataError
+from selfspec.types import Example, Skipped
 
 V1 = {"train": "train.csv", "dev": "validation.csv", "test": "test.csv"}
 V2 = {
@@ -56,7 +56,7 @@ class Question:
 
 def read(root: Path, split: str) -> Items:
     """Yield the V1 pairs of ``split`` or, without their file, the V2 questions."""
-    where = folder(root, "insuranceqa")
+    where = folder(root, "finance", "insuranceqa")
     if path := find(where / "v1_pairs", V1[split]):
         yield from _pairs(path)
     elif find(where / "V2", V2[split]):
@@ -112,7 +112,7 @@ def decoded(body: str, known: Mapping[str, str], where: str) -> str:
 
 
 def _columns(path: Path, count: int) -> Iterator[tuple[int, list[str]]]:
-    for line, value in lines(text(content(path), path)):
+    for line, value in numbered(text(content(path), path)):
         columns = value.split("\t")
         if len(columns) != count:
             found = f"{len(columns)} column(s) in {value[:40]!r}"

@@ -25,9 +25,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfspec.datafiles import AGAIN, Items, content, entities, folder, label, mentions, original
 from selfspec.errors import DataError
 from selfspec.types import Example, Skipped
-from selfspec_finance.readers.files import AGAIN, Items, content, entities, folder, label, original
 
 FILE = "kpi_edgar.xlsx"
 TYPES = (
@@ -62,7 +62,7 @@ class Sheet:
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per sentence of the filings of ``split``."""
-    path = original(folder(root, "kpi_edgar"), FILE)
+    path = original(folder(root, "finance", "kpi_edgar"), FILE)
     for sheet in _sheets(path):
         where = f"{path}:{sheet.name}"
         header = (*(sheet.rows[0] if sheet.rows else ()), "", "")
@@ -112,7 +112,7 @@ def _item(tokens: Cells, labels: Cells, where: str, name: str) -> Example | Skip
     if not marked:
         return Skipped(where=where, reason="no words")
     prompt = " ".join(token for token, _, _ in marked)
-    return Example(id=name, input=prompt, references=(entities(marked),))
+    return Example(id=name, input=prompt, references=(entities(mentions(marked)),))
 
 
 def _pairs(tokens: Cells, labels: Cells, where: str) -> Iterator[tuple[str, str]]:

@@ -13,20 +13,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from selfspec.errors import DataError
-from selfspec.types import Example
-from selfspec_finance.readers.files import (
+from selfspec.datafiles import (
     AGAIN,
     Items,
     content,
     every_fifth,
     folder,
     label,
-    lines,
+    numbered,
     original,
     stem,
     words,
 )
+from selfspec.errors import DataError
+from selfspec.types import Example
 
 FILE = "Sentences_50Agree.txt"
 LABELS = ("positive", "negative", "neutral")
@@ -35,13 +35,13 @@ Line = tuple[int, str, str]
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per sentence."""
-    path = original(folder(root, "financial_phrasebank"), FILE)
+    path = original(folder(root, "finance", "financial_phrasebank"), FILE)
     for number, sentence, sentiment in every_fifth(list(_lines(path)), split, key=lambda line: line[1]):
         yield Example(id=f"{stem(path)}#{number}", input=sentence, references=(sentiment,))
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    for number, line in lines(_latin1(content(path), path)):
+    for number, line in numbered(_latin1(content(path), path)):
         sentence, mark, sentiment = line.rpartition("@")
         if not mark or not sentence.strip():
             raise DataError(f"{path}:{number}: no sentence and '@' in {line[:40]!r}, expected both. {AGAIN}")

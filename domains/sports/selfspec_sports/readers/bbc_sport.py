@@ -23,9 +23,9 @@ from itertools import chain
 from pathlib import Path
 
 from selfspec.corpus import corpus_files, read_corpus
+from selfspec.datafiles import AGAIN, archive
 from selfspec.errors import DataError
 from selfspec.types import Passage
-from selfspec_sports.readers.files import AGAIN, archive
 
 WORDS = 150
 """A passage is at most about this long."""

@@ -16,9 +16,9 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
+from selfspec.datafiles import AGAIN, Items, archive, folder, lines, original, stem, text, words
 from selfspec.errors import DataError
 from selfspec.types import Example, Skipped
-from selfspec_sports.readers.files import AGAIN, Items, archive, folder, lines, original, stem, words
 
 FILES = {"train": "train.zip", "dev": "val.zip", "test": "test.zip"}
 COLUMNS = ("x_type", "x_value", "x_associated", "y_aux")
@@ -27,7 +27,7 @@ _TYPE = re.compile(r"(?:TEAM|PLAYER)[-_][A-Z0-9_]+")
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per sentence."""
-    path = original(folder(root, "nba_records"), FILES[split])
+    path = original(folder(root, "sports", "nba_records"), FILES[split])
     members = archive(path)
     columns = {name: _column(name, members, path) for name in COLUMNS}
     if len({len(column) for column in columns.values()}) > 1:
@@ -41,7 +41,7 @@ def _column(name: str, members: dict[str, bytes], path: Path) -> list[str]:
     found = [member for member in members if re.fullmatch(rf"{name}\.(\w+\.)?txt", PurePosixPath(member).name)]
     if len(found) != 1:
         raise DataError(f"{path}: {len(found)} files {name}.*.txt inside, expected one. {AGAIN}")
-    return lines(members[found[0]], f"{path}:{found[0]}")
+    return lines(text(members[found[0]], f"{path}:{found[0]}"))
 
 
 def _item(row: tuple[str, ...], name: str, where: str) -> Example | Skipped:

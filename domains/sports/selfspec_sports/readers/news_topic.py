@@ -12,37 +12,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selfspec.errors import DataError
-from selfspec.types import Example
-from selfspec_sports.readers.files import (
-    AGAIN,
+from selfspec.datafiles import (
     Items,
     content,
     csv_rows,
     every_fifth,
     folder,
+    label,
     original,
+    same_input,
     stem,
     text,
     words,
 )
+from selfspec.types import Example
 
 FILE = "test.csv"
-COLUMNS = 3
+COLUMNS = ("section", "title", "description")
 SECTIONS = {"1": "World", "2": "Sports", "3": "Business", "4": "Sci/Tech"}
 
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per report."""
-    path = original(folder(root, "ag_news"), FILE)
-    yield from every_fifth(_examples(path), split)
+    path = original(folder(root, "sports", "ag_news"), FILE)
+    yield from every_fifth(_examples(path), split, key=same_input)
 
 
 def _examples(path: Path) -> Items:
     for number, (line, row) in enumerate(csv_rows(text(content(path), path), path, COLUMNS), 1):
         section, title, description = (words(cell) for cell in row)
-        if section not in SECTIONS:
-            raise DataError(f"{path}:{line}: unknown label {section!r}, expected 1, 2, 3 or 4. {AGAIN}")
+        right = SECTIONS[label(section, tuple(SECTIONS), f"{path}:{line}")]
         stop = "" if title.endswith((".", "!", "?")) else "."
         prompt = f"{title}{stop} {description}"
-        yield Example(id=f"{stem(path)}#{number}", input=prompt, references=(SECTIONS[section],))
+        yield Example(id=f"{stem(path)}#{number}", input=prompt, references=(right,))

@@ -15,9 +15,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from selfspec.errors import DataError
-from selfspec.types import Example, Skipped
-from selfspec_sports.readers.files import (
+from selfspec.datafiles import (
     AGAIN,
     Items,
     archive,
@@ -26,11 +24,15 @@ from selfspec_sports.readers.files import (
     field,
     folder,
     json_value,
+    label,
     original,
     records,
+    same_input,
     text,
     words,
 )
+from selfspec.errors import DataError
+from selfspec.types import Example, Skipped
 
 FILE = "sportqa_data_dev.zip"
 LABELS = ("A", "B", "C", "D")
@@ -39,8 +41,8 @@ SEVERAL = "level 3 asks for several letters"
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per question of levels 1 and 2."""
-    path = original(folder(root, "sportqa"), FILE)
-    yield from every_fifth(_items(path), split)
+    path = original(folder(root, "sports", "sportqa"), FILE)
+    yield from every_fifth(_items(path), split, key=same_input)
 
 
 def _items(path: Path) -> Items:
@@ -75,8 +77,6 @@ def _left_out(source: str, where: str) -> Items:
 
 
 def _example(record: dict[str, Any], name: str, where: str) -> Example:
-    question, answer = field(record, "Question", where, str), field(record, "Answer", where, str).strip()
-    if answer not in LABELS:
-        raise DataError(f"{where}: unknown label {answer!r}, expected one of {', '.join(LABELS)}. {AGAIN}")
+    question, answer = field(record, "Question", where, str), label(field(record, "Answer", where, str), LABELS, where)
     prompt = "\n".join(words(line) for line in question.split("\n") if line.strip())
     return Example(id=name, input=prompt, references=(answer,))

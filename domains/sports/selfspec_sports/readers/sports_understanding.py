@@ -18,23 +18,26 @@ import re
 from pathlib import Path
 from typing import Any
 
-from selfspec.errors import DataError
-from selfspec.types import Example
-from selfspec_sports.readers.files import (
+from selfspec.datafiles import (
     AGAIN,
     Items,
     content,
     every_fifth,
     field,
     folder,
+    json_file,
     json_value,
-    lines,
+    label,
+    numbered,
     original,
     records,
+    same_input,
     stem,
     text,
     words,
 )
+from selfspec.errors import DataError
+from selfspec.types import Example
 
 FULL, HARD = "test.jsonl", "bbh_sports_understanding.json"
 LABELS = {1: "yes", 0: "no"}
@@ -43,15 +46,14 @@ _QUESTION = re.compile(r'Is the following sentence plausible\? "(.+)"')
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per sentence."""
-    path = original(folder(root, "sports_understanding"), FULL, HARD)
-    yield from every_fifth(_hard(path) if stem(path) == stem(Path(HARD)) else _full(path), split)
+    path = original(folder(root, "sports", "sports_understanding"), FULL, HARD)
+    yield from every_fifth(_hard(path) if stem(path) == stem(Path(HARD)) else _full(path), split, key=same_input)
 
 
 def _full(path: Path) -> Items:
-    for number, line in enumerate(lines(content(path), path), 1):
-        if line.strip():
-            record: dict[str, Any] = json_value(line, str(path), dict, number)
-            yield _example(record, stem(path), f"{path}:{number}")
+    for number, line in numbered(text(content(path), path)):
+        record: dict[str, Any] = json_value(line, path, dict, number)
+        yield _example(record, stem(path), f"{path}:{number}")
 
 
 def _example(record: dict[str, Any], name: str, where: str) -> Example:
@@ -63,12 +65,10 @@ def _example(record: dict[str, Any], name: str, where: str) -> Example:
 
 
 def _hard(path: Path) -> Items:
-    whole: dict[str, Any] = json_value(text(content(path), path), str(path), dict)
-    for where, record in records(field(whole, "examples", str(path), list), str(path)):
-        question, label = field(record, "input", where, str), field(record, "target", where, str)
+    whole: dict[str, Any] = json_file(path, dict)
+    for where, record in records(field(whole, "examples", path, list), path):
+        question, target = field(record, "input", where, str), field(record, "target", where, str)
         if not (match := _QUESTION.fullmatch(question.strip())):
             raise DataError(f"{where}: input {question[:60]!r}, expected {_QUESTION.pattern}. {AGAIN}")
-        if label not in LABELS.values():
-            raise DataError(f"{where}: unknown label {label!r}, expected yes or no. {AGAIN}")
-        sentence = words(match[1]).removesuffix(".")
-        yield Example(id=f"{stem(path)}#{where.rpartition('#')[2]}", input=sentence, references=(label,))
+        sentence, right = words(match[1]).removesuffix("."), label(target, tuple(LABELS.values()), where)
+        yield Example(id=f"{stem(path)}#{where.rpartition('#')[2]}", input=sentence, references=(right,))

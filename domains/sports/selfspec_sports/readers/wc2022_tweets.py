@@ -13,9 +13,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selfspec.datafiles import (
+    AGAIN,
+    Items,
+    content,
+    csv_rows,
+    every_fifth,
+    folder,
+    label,
+    original,
+    same_input,
+    text,
+    words,
+)
 from selfspec.errors import DataError
 from selfspec.types import Example
-from selfspec_sports.readers.files import AGAIN, Items, content, csv_rows, every_fifth, folder, original, text, words
 
 FILE = "fifa_world_cup_2022_tweets.csv"
 HEADER = ["", "Date Created", "Number of Likes", "Source of Tweet", "Tweet", "Sentiment"]
@@ -24,15 +36,15 @@ LABELS = ("positive", "neutral", "negative")
 
 def read(root: Path, split: str) -> Items:
     """Yield one example per tweet."""
-    path = original(folder(root, "fifa_wc2022_tweets"), FILE)
-    yield from every_fifth(_examples(path), split)
+    path = original(folder(root, "sports", "fifa_wc2022_tweets"), FILE)
+    yield from every_fifth(_examples(path), split, key=same_input)
 
 
 def _examples(path: Path) -> Items:
     source = text(content(path), path)
     if (header := source.partition("\n")[0].rstrip("\r")) != ",".join(HEADER):
         raise DataError(f"{path}:1: columns {header[:60]!r}, expected {','.join(HEADER)}. {AGAIN}")
-    rows = csv_rows(source, path, len(HEADER))
+    rows = csv_rows(source, path, HEADER)
     next(rows)
     for line, row in rows:
         yield _example(row, f"{path}:{line}")
@@ -40,6 +52,4 @@ def _examples(path: Path) -> Items:
 
 def _example(row: list[str], where: str) -> Example:
     number, *_, tweet, sentiment = (words(cell) for cell in row)
-    if sentiment not in LABELS:
-        raise DataError(f"{where}: unknown label {sentiment!r}, expected one of {', '.join(LABELS)}. {AGAIN}")
-    return Example(id=f"wc2022#{number}", input=tweet, references=(sentiment,))
+    return Example(id=f"wc2022#{number}", input=tweet, references=(label(sentiment, LABELS, where),))

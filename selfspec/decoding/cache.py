@@ -1,0 +1,108 @@
+"""The key-value cache of a batch: grows in place, loses rows, takes rows in, starts from a shared prefix.
+
+Rows are left-padded, so every row ends in the last column. ``DynamicCache`` copies all keys and values for each
+new token; :class:`GrowingLayer` keeps room for more and writes only what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers.cache_utils import Cache, DynamicLayer
+
+ROOM = 64
+"""Columns of spare room, at least; a quarter of the length where that is more."""
+
+
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]
+    """One layer's keys and values, [rows, heads, length, size], as views of larger tensors."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Append columns and return all of them."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.room: tuple[Tensor, Tensor] | None = None
+            self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+        before, after = self.keys.shape[-2], self.keys.shape[-2] + key_states.shape[-2]
+        if self.room is None or self.room[0].shape[-2] < after:
+            spare = max(ROOM, after // 4)
+            self.room = tuple(
+                torch.cat([old, new, new.new_empty(*new.shape[:-2], spare, new.shape[-1])], -2)
+                for old, new in ((self.keys, key_states), (self.values, value_states))
+            )  # type: ignore[assignment]
+        else:
+            self.room[0][:, :, before:after], self.room[1][:, :, before:after] = key_states, value_states
+        self.keys, self.values = (tensor[:, :, :after] for tensor in self.room)  # type: ignore[union-attr]
+        return self.keys, self.values
+
+    def replace(self, keys: Tensor, values: Tensor) -> None:
+        """Put other rows in, which have no spare room yet."""
+        self.keys, self.values, self.room = keys, values, None
+
+    def keep(self, rows: Tensor) -> None:
+        """Keep these rows (indices), in this order; in place where only rows from the end take free places."""
+        count = len(rows)
+        moved = (rows != torch.arange(count, device=rows.device)).nonzero()[:, 0]
+        if self.room is None or bool((rows[moved] < count).any()):
+            self.replace(self.keys[rows], self.values[rows])
+            return
+        for tensor in self.room:
+            tensor[moved] = tensor[rows[moved]]
+        self.room = (self.room[0][:count], self.room[1][:count])
+        self.keys, self.values = self.keys[:count], self.values[:count]
+
+
+def new_cache() -> Any:
+    """An empty cache whose layers are made as the model asks for them."""
+    return Cache(layer_class_to_replicate=GrowingLayer)
+
+
+def keep_rows(cache: Any, rows: Tensor) -> None:
+    """Drop all but these rows (indices), in this order."""
+    for layer in cache.layers:
+        layer.keep(rows)
+
+
+def widen(cache: Any, columns: int) -> None:
+    """Pad on the left."""
+    for layer in cache.layers if columns else ():
+        layer.replace(*(functional.pad(t, (0, 0, columns, 0)) for t in (layer.keys, layer.values)))
+
+
+def join(caches: Sequence[Any]) -> Any:
+    """One cache with the rows of all, which must be of one length."""
+    if len(caches) == 1:
+        return caches[0]
+    return _made(
+        (torch.cat([layer.keys for layer in layers]), torch.cat([layer.values for layer in layers]))
+        for layers in zip(*(cache.layers for cache in caches), strict=True)
+    )
+
+
+def spread(cache: Any, rows: Sequence[int], shifts: Sequence[int]) -> Any:
+    """A new cache of the same length whose i-th row is row ``rows[i]``, ``shifts[i]`` columns to the right.
+
+    The last columns fall off: the row itself is shorter than the others and reads those tokens again.
+    What stands in the first ``shifts[i]`` columns is padding and must be masked.
+    """
+    columns = torch.arange(cache.layers[0].keys.shape[-2])
+    index = (columns[None] - torch.tensor(shifts)[:, None]).clamp(min=0)
+    return _made((_taken(layer.keys, rows, index), _taken(layer.values, rows, index)) for layer in cache.layers)
+
+
+def _made(layers: Iterable[tuple[Tensor, Tensor]]) -> Any:
+    cache = new_cache()
+    for number, (keys, values) in enumerate(layers):
+        cache.update(keys[:, :, :0], values[:, :, :0], number)
+        cache.layers[number].replace(keys, values)
+    return cache
+
+
+def _taken(tensor: Tensor, rows: Sequence[int], index: Tensor) -> Tensor:
+    _, heads, _, size = tensor.shape
+    chosen = tensor[torch.tensor(rows, device=tensor.device)]
+    return chosen.gather(2, index.to(tensor.device)[:, None, :, None].expand(-1, heads, -1, size))
