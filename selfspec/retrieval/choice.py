@@ -34,7 +34,7 @@ from selfspec.types import DataContext, Passage
 Backend = Literal["auto", "rank-bm25", "bm25s", "tantivy"]
 SMALL_MOST = 1_000
 MEDIUM_MOST = 500_000
-"""bm25s takes 2.6 GB of memory to index as many, 5 GB for a million (docs/performance.md)."""
+"""bm25s takes about 2.6 GB of memory to index as many, 5 GB for a million (docs/performance.md)."""
 LAYOUT = 1
 """Raised whenever the files of an index change their meaning."""
 

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
+from .copying import COPIERS, Words
+from .drills import DRILLS
 from .library import Library
 
 
@@ -51,3 +54,32 @@ def copy_probes(model: Any, tokenizer: Tokenizer, held: Library, rows: int = 32,
     figures["natural"] = _second_half(model, [p + p for p in natural])
     figures["natural_first_pass"] = _first_half(model, [p + p for p in natural])
     return figures
+
+
+DRILLED = {**DRILLS, "look_up": COPIERS["look_up"], "follows": COPIERS["follows"]}
+
+
+@torch.no_grad()
+def drill_probes(model: Any, tokenizer: Tokenizer, held: Library, rows: int = 30, seed: int = 3) -> dict[str, float]:
+    """Share of answers of each drill that are right to the last token, each behind the right ones before it."""
+    words, figures = Words(tokenizer, held.text), {}
+    for name, (_, make) in DRILLED.items():
+        rng, right = random.Random(seed), []
+        for _ in range(rows):
+            sample = make(words, rng, 700)
+            ids = torch.tensor([sample.ids[:1000]], device=model.device)
+            hits = (model(input_ids=ids, use_cache=False).logits[0, :-1].argmax(-1) == ids[0, 1:]).tolist()
+            right += [all(hits[start - 1 : end - 1]) for start, end in _answers(sample.weights[:1000])]
+        figures[name] = round(sum(right) / max(1, len(right)), 3)
+    return figures
+
+
+def _answers(weights: list[float]) -> list[tuple[int, int]]:
+    """Where the runs of the largest weight, which are a drill's answers, begin and end."""
+    most = max(weights)
+    edges = [i for i in range(1, len(weights) + 1) if (_at(weights, i) == most) != (_at(weights, i - 1) == most)]
+    return [(a, b) for a, b in itertools.pairwise(edges) if weights[a] == most]
+
+
+def _at(weights: list[float], place: int) -> float:
+    return weights[place] if place < len(weights) else 0.0

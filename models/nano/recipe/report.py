@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from .answers import answer_probes, list_probe, show
 from .bytes import bits_per_byte
 from .library import Library
-from .probes import copy_probes
+from .probes import copy_probes, drill_probes
 from .store import RecipeError
 
 
@@ -30,6 +30,7 @@ def full_report(weights: Path, out: Path, count: int = 48) -> dict[str, Any]:
     return {
         "bits_per_byte": bits,
         "copying": copy_probes(model, tokenizer, held, rows=48),
+        "drills": drill_probes(model, tokenizer, held),
         "answers": answer_probes(model, tokenizer, held, count),
         "lists": list_probe(model, tokenizer, held),
         "shown": show(model, tokenizer, held),

@@ -7,10 +7,12 @@ import pytest
 from recipe import layouts, lists, tokenizer
 from recipe.answers import in_form, list_f1, parsed_items
 from recipe.copying import COPIERS, Words
+from recipe.drills import DRILLS
 from recipe.library import Library
 from recipe.mixture import Mixture, Phase
 from recipe.overlap import Overlap, benchmark_grams
 from recipe.pairs import split_prompt
+from recipe.probes import _answers
 from recipe.questions import MAKERS, make
 from recipe.sources import Doc, detokenize
 
@@ -54,6 +56,15 @@ def test_nothing_is_learned_from_a_first_random_showing(out: Path) -> None:
     first = next(i for i, w in enumerate(sample.weights) if w > 0)
     assert first >= 4
     assert set(sample.weights[:first]) == {0.0}
+
+
+def test_a_drills_answers_are_found(out: Path) -> None:
+    assert _answers([0.5, 2.0, 2.0, 0.2, 2.0]) == [(1, 3), (4, 5)]
+    words = Words(tokenizer.load(out), Library.load(out).text)
+    for _, make_drill in DRILLS.values():
+        sample = make_drill(words, random.Random(1), 300)
+        assert _answers(sample.weights)
+        assert len(sample.ids) == len(sample.weights)
 
 
 def test_overlap_drops_the_paragraph_that_shares_thirteen_words() -> None:
