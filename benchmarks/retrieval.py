@@ -128,7 +128,7 @@ def at_scale(found: list[Facts]) -> None:
         show(facts, "")
         say(f"  with prune 0 {facts['exact_ms']:.1f} ms; same top five {facts['same']:.0%} (goal 95%),")
         say(f"  known to be the best {facts['proven']:.0%}")
-    if len(found) > 1:
+    if len(found) > 1 and found[-1]["passages"] >= 500_000:  # below, what does not grow hides what does
         keys = ("build_s", "peak", "disk", "index", "plain_ms", "ms")
         show({key: at(LITERATURE, found, key) for key in keys} | {"passages": LITERATURE}, ", extrapolated")
 

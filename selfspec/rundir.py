@@ -30,7 +30,10 @@ from selfspec.config import Settings, from_dict, to_dict
 from selfspec.errors import ConfigError, DataError, ResourceError
 
 RECORD = "run.yaml"
-PACKAGES = ("selfspec", "torch", "transformers", "peft", "bitsandbytes", "accelerate", "bm25s", "numpy", "rapidfuzz")
+PACKAGES = (
+    *("selfspec", "torch", "transformers", "peft", "bitsandbytes", "accelerate", "numpy", "rapidfuzz"),
+    *("rank-bm25", "bm25s", "tantivy"),
+)
 EXTENSION = "extension "
 """What stands before an extension's name among the versions of the record."""
 

@@ -99,3 +99,12 @@ def test_what_is_dropped_is_said_and_stored(
     assert [(record["shots"], record["cut"]) for record in records] == [(4, False), (3, False), (0, True)]
     said = "sums: context of 2048 tokens: 3 of 3 prompts with fewer than 5 demonstrations, 1 inputs cut"
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["biomed", "finance", "sports"])
+def test_every_task_has_seeds_for_five_demonstrations(name: str) -> None:
+    domain = load_domain(name)
+    seeds = [seed.task for seed in domain.seeds()]
+    assert {task.name: min(seeds.count(task.name), 5) for task in domain.tasks()} == dict.fromkeys(
+        (task.name for task in domain.tasks()), 5
+    )

@@ -27,7 +27,12 @@ from .store import RecipeError, append_line, write_json
 PHASES = (
     Phase(1_500_000, 256, {"copy": 0.30, "reading": 0.30, "text": 0.30, "pairs": 0.05, "lists": 0.05}, 6144),
     Phase(6_000_000, 512, {"copy": 0.10, "reading": 0.36, "text": 0.32, "pairs": 0.09, "lists": 0.13}, 4096),
-    Phase(10**12, 1024, {"copy": 0.05, "reading": 0.56, "text": 0.18, "pairs": 0.09, "lists": 0.12}, 6144),
+    Phase(
+        10**12,
+        1024,
+        {"copy": 0.04, "drills": 0.34, "reading": 0.33, "text": 0.18, "pairs": 0.05, "lists": 0.06},
+        6144,
+    ),
 )
 
 
