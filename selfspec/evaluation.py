@@ -153,9 +153,8 @@ def _read(task: Task, settings: Settings) -> Items:
     skipped.update([UNSCORABLE] * (len(examples) - len(scorable)))
     examples = scorable
     if not examples:
-        raise DataError(
-            f"task {task.name!r} has no items: no packaged samples and no files. Give --data, or add samples."
-        )
+        why = "; ".join(f"{n} skipped: {reason}" for reason, n in skipped.items()) or "no packaged samples and no files"
+        raise DataError(f"task {task.name!r} has no items: {why}. Give --data, or mend the samples.")
     count = len(examples)
     examples = _limited(examples, settings.evaluation, settings.seed)
     left_out = "".join(f"; {n} skipped: {reason}" for reason, n in skipped.items())

@@ -151,7 +151,7 @@ def two_domains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     words = site / "selfspec_words"
     seeds = [{"id": f"w{i}", "instruction": f"Spell the word number {i}.", "output": "cat"} for i in range(6)]
     jsonl.write(words / "seeds.jsonl", seeds)
-    samples = [{"id": f"word-{i}", "input": f"Spell word {i}", "references": ["cat"]} for i in range(3)]
+    samples = [{"id": f"word-{i}", "input": f"Spell word {i}", "references": ["7"]} for i in range(3)]
     jsonl.write(words / "samples" / "sums.jsonl", samples)
     monkeypatch.syspath_prepend(site)
     before = {name: sys.modules.pop(name, None) for name in ("selfspec_sums", "selfspec_words")}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("*.md", "docs/**/*.md", "registry/*.md", "domains/*/README.md", "models/*/README.md", "examples/*/README.md")
+PAGES = ("*.md", "docs/**/*.md", "registry/*.md", "domains/*/README.md", "models/*/*.md", "examples/*/README.md")
 LINKED = ("registry/domains/*.yaml",)
 """What pages link to and the site serves as it is."""
 NAMED_FENCE = re.compile(r"^```(\w+) (\S+\.\w+)$", re.MULTILINE)

@@ -67,7 +67,7 @@ def test_an_unknown_setting(capfd: Capture) -> None:
 def test_a_recipe_that_does_not_exist(capfd: Capture) -> None:
     code, line = fails(["run", "-d", "biomed", "--recipe", "quik"], capfd)
     assert code == 2
-    assert line == "error: no recipe 'quik'. Did you mean 'quick'? Known: paper, quick, or a .yaml file."
+    assert line == "error: no recipe 'quik'. Did you mean 'quick'? Known: nano, paper, quick, or a .yaml file."
 
 
 def test_no_domain(capfd: Capture) -> None:

@@ -99,9 +99,9 @@ def put(out: Path, place: str, system: str, task: str, answers: list[str]) -> No
 def test_gain_and_interference_are_differences_of_the_scores(ready: list[str], tmp_path: Path, capfd: Capture) -> None:
     run(ready, capfd)
     out = tmp_path / "out"
-    put(out, "words", "words", "sums", ["cat"])
-    put(out, "words", "sums", "sums", ["cat", "dog"])
-    put(out, "words", "base+alpaca", "sums", ["dog", "cat", "dog"])
+    put(out, "words", "words", "sums", ["7"])
+    put(out, "words", "sums", "sums", ["7", "8"])
+    put(out, "words", "base+alpaca", "sums", ["8", "7", "8"])
     put(out, "general", "base", "feeling", ["positive"])
     matrix = run(ready, capfd)
     f1 = {(c["system"], c["domain"]): c["f1"] for c in matrix["cells"]}

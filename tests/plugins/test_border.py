@@ -165,7 +165,8 @@ def test_find_reads_the_metadata() -> None:
 
 
 @pytest.mark.usefixtures("border")
-def test_a_domain_imports_no_sibling() -> None:
+def test_a_domain_imports_no_sibling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "selfspec_good", raising=False)  # another test may have imported it
     before = set(sys.modules)
     use("tiny")
     assert {name for name in set(sys.modules) - before if name.startswith("selfspec_")} == {"selfspec_good"}
