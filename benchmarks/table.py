@@ -41,7 +41,7 @@ class Table:
     def end(self, section: str) -> None:
         """Add what it ran on; replace the named section of the document when one is named."""
         self._line(
-            f"\n{self.rounds} rounds; torch {torch.__version__}, {torch.get_num_threads()} of "
+            f"\n{self.rounds} round(s); torch {torch.__version__}, {torch.get_num_threads()} of "
             f"{os.cpu_count()} cores, {platform.machine()}."
         )
         if not section:
