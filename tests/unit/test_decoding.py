@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from operator import eq
 from typing import Any
 
@@ -166,6 +167,22 @@ def test_rows_of_another_adapter_do_not_share_a_beginning() -> None:
     distinct, which = beginnings(rows, 32)
     assert [row.adapter for row in distinct] == [None, "one"]
     assert which == [0, 1, 0, 1, 0, 1]
+
+
+def test_the_length_that_is_read_once_saves_most() -> None:
+    draw = random.Random(0)
+
+    def tokens(most: int) -> tuple[int, ...]:
+        return tuple(draw.randrange(3) for _ in range(draw.randint(1, most)))
+
+    for _ in range(300):
+        heads = [tokens(90) for _ in range(3)]
+        rows = [Row(draw.choice(heads) + tokens(60), draw.choice((None, "one"))) for _ in range(draw.randint(1, 12))]
+        lengths = range(16, min(len(row.ids) for row in rows), 16)
+        saved = {n: n * (len(rows) - len(beginnings(rows, n)[0])) for n in lengths}
+        best = max(saved, key=lambda n: saved[n], default=0)
+        worth = best and saved[best] >= 0.1 * sum(len(row.ids) for row in rows)
+        assert shared(rows) == (best if worth else 0)
 
 
 def test_nothing_is_shared_where_it_saves_little() -> None:

@@ -76,10 +76,9 @@ def drill_probes(model: Any, tokenizer: Tokenizer, held: Library, rows: int = 30
 
 def _answers(weights: list[float]) -> list[tuple[int, int]]:
     """Where the runs of the largest weight, which are a drill's answers, begin and end."""
-    most = max(weights)
-    edges = [i for i in range(1, len(weights) + 1) if (_at(weights, i) == most) != (_at(weights, i - 1) == most)]
-    return [(a, b) for a, b in itertools.pairwise(edges) if weights[a] == most]
-
-
-def _at(weights: list[float], place: int) -> float:
-    return weights[place] if place < len(weights) else 0.0
+    most, found, end = max(weights), [], 0
+    for weight, run in itertools.groupby(weights):
+        start, end = end, end + sum(1 for _ in run)
+        if weight == most:
+            found.append((start, end))
+    return found
