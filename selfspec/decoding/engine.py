@@ -22,6 +22,7 @@ from selfspec.decoding import prefix
 from selfspec.decoding.budget import token_budget
 from selfspec.decoding.combiners import Combiner
 from selfspec.decoding.groups import Continuation, Group, Row, Sampling
+from selfspec.decoding.mixed import serving
 from selfspec.decoding.sampling import choose
 from selfspec.errors import ModelError, ResourceError
 
@@ -161,16 +162,15 @@ def _fits(group: Group, used: int, width: int, sampling: Sampling, limits: Limit
 def _forward(model: Any, rows: Sequence[Row], ids: Tensor, mask: Tensor, cache: Any) -> Tensor:
     """Run the model on ``ids`` [rows, new]; return the last position's log-probabilities."""
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-    names = {"adapter_names": [row.adapter or "__base__" for row in rows]} if hasattr(model, "peft_config") else {}
-    logits = model(
-        ids,
-        attention_mask=mask,
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-        **names,
-    ).logits[:, -1]
+    with serving(model, [row.adapter for row in rows]) as served:
+        logits = served(
+            ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
     if torch.isnan(logits).any():
         raise ModelError("the model gives NaN. Its weights or the adapter are damaged, or the precision is too low.")
     return logits.float().log_softmax(-1)  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--size", default="flat", help="tiny, mini, flat (shipped), small or base")
     cli.add_argument("--device", default="cpu")
     cli.add_argument("--threads", type=int, default=0, help="0 leaves torch's own choice")
+    cli.add_argument("--processes", type=int, default=1, help="processes that share each step's rows (train)")
     cli.add_argument("--run", default="main", help="name of the run under --out/runs")
     cli.add_argument("--start", type=Path, help="checkpoint that a new run branches from")
     cli.add_argument("--phases", type=Path, help="JSON that replaces the built-in phases")
@@ -68,6 +70,13 @@ def _threads(count: int) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from .parallel import launch
+
+    launch(functools.partial(_train_here, args), args.processes)
+
+
+def _train_here(args: argparse.Namespace) -> None:
+    from .parallel import rank
     from .train import PHASES, Plan, read_phases, train
 
     _threads(args.threads)
@@ -86,7 +95,8 @@ def _train(args: argparse.Namespace) -> None:
             phases=read_phases(args.phases) if args.phases else PHASES,
         )
     )
-    say(f"{engine.tokens} tokens seen in {engine.steps} steps")
+    if rank() == 0:
+        say(f"{engine.tokens} tokens seen in {engine.steps} steps")
 
 
 def _probe(args: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from . import parallel
 from .model import build
 from .optim import Optimisers
 
@@ -56,10 +57,11 @@ class Engine:
         for shadow, master in zip(self.shadow.parameters(), self.master.parameters(), strict=True):
             master.grad = None if shadow.grad is None else shadow.grad.float()
             shadow.grad = None
+        parallel.average(self.master.parameters())
         self.optimisers.step(share)
         self.refresh()
         self.steps += 1
-        self.tokens += sum(len(ids) - 1 for ids, _ in rows)
+        self.tokens += sum(len(ids) - 1 for ids, _ in rows) * parallel.processes()
         return float(loss.detach())
 
     def save(self, path: Path, note: dict[str, Any] | None = None) -> None:

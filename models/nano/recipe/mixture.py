@@ -42,7 +42,7 @@ class Phase:
     tokens: int
     length: int  # tokens a row
     shares: Mapping[str, float]
-    batch: int = 8192  # tokens a step
+    batch: int = 8192  # tokens a step, of all processes
 
 
 class Mixture:
@@ -80,9 +80,10 @@ class Mixture:
                 row.extend(sample.ids, 1.0)
         return row.ids[:need], row.weights[:need]
 
-    def batch(self, phase: Phase, step: int, rows: int) -> list[tuple[list[int], list[float]]]:
-        """The rows of one step."""
-        return [self.row(phase, step, i) for i in range(rows)]
+    def batch(self, phase: Phase, step: int, part: int = 0, parts: int = 1) -> list[tuple[list[int], list[float]]]:
+        """The rows of one step, or one of ``parts`` equal parts of them."""
+        rows = max(1, phase.batch // phase.length // parts)
+        return [self.row(phase, step, i) for i in range(part * rows, (part + 1) * rows)]
 
     def _text(self, rng: random.Random, room: int) -> Sample:
         doc = self.library.doc(rng)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from . import parallel
 from . import tokenizer as tokens_of
 from .bytes import bits_per_byte
 from .engine import Engine
@@ -104,13 +105,15 @@ def train(plan: Plan) -> Engine:
     held = Library.load(plan.out, held_out=True)
     stop = Stop()
     watch = Watch(plan, lambda: measure(engine, tokenizer, held))
-    while engine.tokens < plan.tokens and not stop.asked:
+    while engine.tokens < plan.tokens and not parallel.anyone(stop.asked):
         phase = phase_at(plan.phases, engine.tokens)
-        rows = mixture.batch(phase, engine.steps, max(1, phase.batch // phase.length))
+        rows = mixture.batch(phase, engine.steps, parallel.rank(), parallel.processes())
         loss = engine.step(rows, factor(engine.steps, engine.tokens, plan.tokens, plan.decay))
-        watch.after(engine, loss, phase.length)
-    engine.save(plan.folder / "last.pt")
-    write_json(plan.folder / "plan.json", {k: str(v) for k, v in vars(plan).items()})
+        if parallel.rank() == 0:
+            watch.after(engine, loss, phase.length)
+    if parallel.rank() == 0:
+        engine.save(plan.folder / "last.pt")
+        write_json(plan.folder / "plan.json", {k: str(v) for k, v in vars(plan).items()})
     return engine
 
 

@@ -36,17 +36,18 @@ def test_digits_stand_singly(out: Path) -> None:
 
 def test_rows_are_a_function_of_seed_step_and_index(out: Path) -> None:
     tok = tokenizer.load(out)
-    phase = Phase(10**6, 96, SHARES)
-    one, two = (Mixture.load(out, tok, 7).batch(phase, 5, 12) for _ in range(2))
+    phase = Phase(10**6, 96, SHARES, 12 * 96)
+    one, two = (Mixture.load(out, tok, 7).batch(phase, 5) for _ in range(2))
     assert one == two
-    assert one != Mixture.load(out, tok, 7).batch(phase, 6, 12)
+    assert one == [row for part in range(3) for row in Mixture.load(out, tok, 7).batch(phase, 5, part, 3)]
+    assert one != Mixture.load(out, tok, 7).batch(phase, 6)
     assert all(len(ids) == len(weights) == 97 for ids, weights in one)
 
 
 @pytest.mark.parametrize("family", list(SHARES))
 def test_each_family_fills_rows_and_weighs_something(out: Path, family: str) -> None:
     mixture = Mixture.load(out, tokenizer.load(out), 3)
-    rows = mixture.batch(Phase(1, 160, {family: 1.0}), 0, 10)
+    rows = mixture.batch(Phase(1, 160, {family: 1.0}, 1600), 0)
     assert all(sum(weights) > 0 for _, weights in rows)
 
 

@@ -1,5 +1,6 @@
 """Resuming equals not stopping, and an export reloads with transformers."""
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from recipe import train as training
 from recipe.export import export
 from recipe.mixture import Phase
 from recipe.optim import factor
+from recipe.parallel import launch
 from recipe.store import RecipeError
 from recipe.train import Plan, train
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -35,6 +37,32 @@ def test_a_branch_starts_from_another_runs_checkpoint(out: Path) -> None:
     assert train(branch).tokens == 512
     with pytest.raises(RecipeError, match="is missing"):
         training.open_engine(replace(branch, run="other", start=out / "nothing.pt"))
+
+
+def test_two_processes_train_as_one(out: Path) -> None:
+    phases = (Phase(10**9, 32, {"text": 1.0}, 128),)
+    start, *ends = (torch.load(path, weights_only=True)["model"] for path in _trained(out, phases))
+    apart, moved = (sum(float((a[k] - b[k]).square().sum()) for k in a) for a, b in (ends, (start, ends[0])))
+    assert apart < 0.05 * moved  # bf16 sums of half the rows, and another order
+
+
+def _trained(out: Path, phases: tuple[Phase, ...]) -> list[Path]:
+    """Checkpoints of the first step, and of eight by one process and by two."""
+    runs = {"first": (128, 1), "one": (1024, 1), "two": (1024, 2)}
+    for run, (tokens, processes) in runs.items():
+        launch(functools.partial(_train, replace(plan(out, run, tokens), phases=phases)), processes)
+    return [out / "runs" / run / "last.pt" for run in runs]
+
+
+def _train(asked: Plan) -> None:
+    assert train(asked).tokens == asked.tokens
+
+
+def test_what_goes_wrong_in_a_process_is_one_line(out: Path) -> None:
+    lost = replace(plan(out, "lost", 256), start=out / "nothing.pt")
+    with pytest.raises(RecipeError, match=r"nothing\.pt is missing") as error:
+        launch(functools.partial(_train, lost), 2)
+    assert "\n" not in str(error.value)
 
 
 def test_rate_warms_up_holds_and_decays() -> None:

@@ -1,0 +1,104 @@
+"""Rows of several adapters in one pass, against one adapter at a time."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MptConfig
+
+from selfspec.decoding import mixed
+from selfspec.errors import ModelError
+
+CONFIGS = {
+    "llama": LlamaConfig(
+        vocab_size=60, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4
+    ),
+    "gpt2": GPT2Config(vocab_size=60, n_embd=32, n_layer=2, n_head=4, bos_token_id=None, eos_token_id=0),
+    "mpt": MptConfig(vocab_size=60, d_model=32, n_layers=2, n_heads=4, max_seq_len=64),
+}
+ROWS = ["one", None, "two", "one", None, "two"]
+
+
+def adapted(name: str, **second: Any) -> PeftModel:
+    """A random model with two random adapters of different rank; ``second`` changes the second."""
+    torch.manual_seed(3)
+    base = AutoModelForCausalLM.from_config(CONFIGS[name])
+    common: dict[str, Any] = {"task_type": "CAUSAL_LM", "target_modules": "all-linear"}
+    model = get_peft_model(base, LoraConfig(r=4, lora_alpha=8, **common), "one")
+    model.add_adapter("two", LoraConfig(**{"r": 2, "lora_alpha": 6, "lora_bias": False, **common, **second}))
+    with torch.no_grad():
+        for key, tensor in model.named_parameters():
+            if "lora_" in key:
+                tensor.copy_(0.3 * torch.randn_like(tensor))
+    return model.eval()
+
+
+@torch.no_grad()
+def both(model: PeftModel, rows: list[str | None]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of the rows in one pass, and of each row alone with its adapter switched on."""
+    ids = torch.randint(2, 60, (len(rows), 9))
+    with mixed.serving(model, rows) as served:
+        together = served(ids).logits
+    return together, torch.cat([alone(model, row, ids[i : i + 1]) for i, row in enumerate(rows)])
+
+
+def alone(model: PeftModel, adapter: str | None, ids: torch.Tensor) -> torch.Tensor:
+    """Logits [1, length, vocabulary] by the adapter, or by the base."""
+    if adapter is None:
+        with model.disable_adapter():
+            return cast("torch.Tensor", model(ids).logits)
+    model.set_adapter(adapter)
+    return cast("torch.Tensor", model(ids).logits)
+
+
+@pytest.mark.parametrize("rows", [ROWS, ["two"] * 3, [None, None]])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_logits_are_those_of_each_adapter_alone(name: str, rows: list[str | None]) -> None:
+    model = adapted(name)
+    assert mixed._layers(model)
+    torch.testing.assert_close(*both(model, rows), atol=1e-4, rtol=1e-4)
+
+
+def test_a_bias_of_the_adapter_counts() -> None:
+    torch.testing.assert_close(*both(adapted("llama", lora_bias=True), ROWS), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [{"modules_to_save": ["lm_head"]}, {"target_modules": ["q_proj", "embed_tokens"]}],
+    ids=["saved", "embedding"],
+)
+def test_what_is_more_than_lora_is_left_to_peft(second: dict[str, Any]) -> None:
+    model = adapted("llama", **second)
+    with mixed.serving(model, [None, "two"]) as served, torch.no_grad():
+        logits = served(torch.randint(2, 60, (1, 7)).repeat(2, 1)).logits
+    assert served.keywords == {"adapter_names": ["__base__", "two"]}
+    assert (logits[0] - logits[1]).abs().max() > 0.1
+
+
+def test_adapters_differ_and_the_model_is_left_as_it_was() -> None:
+    model = adapted("llama")
+    ids = torch.randint(2, 60, (1, 5)).repeat(3, 1)
+    with torch.no_grad(), mixed.serving(model, ["one", "two", None]) as served:
+        one, two, base = served(ids).logits
+    assert (one - two).abs().max() > 0.1 < (one - base).abs().max()
+    assert not any("forward" in vars(module) for module in model.modules())
+    with pytest.raises(KeyError), mixed.serving(model, ["one"]):
+        raise KeyError
+    assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_an_unknown_adapter_is_named() -> None:
+    with (
+        pytest.raises(ModelError, match=r"no adapter 'three'\. It has: one, two\."),
+        mixed.serving(adapted("llama"), ["three"]),
+    ):
+        pass
+    with (
+        pytest.raises(ModelError, match=r"no adapter 'one'\. It has: none\."),
+        mixed.serving(AutoModelForCausalLM.from_config(CONFIGS["llama"]), ["one"]),
+    ):
+        pass
