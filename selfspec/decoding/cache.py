@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.cache_utils import Cache, DynamicLayer
 
+from selfspec.errors import ModelError
+
 ROOM = 64
 """Columns of spare room, at least; a quarter of the length where that is more."""
 
@@ -54,6 +56,21 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
             tensor[moved] = tensor[rows[moved]]
         self.room = (self.room[0][:count], self.room[1][:count])
         self.keys, self.values = self.keys[:count], self.values[:count]
+
+
+ATTENTION = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
+"""Layers that remember keys and values and nothing else."""
+
+
+def check_model(model: Any) -> None:
+    """Raise :class:`ModelError` for a model that also carries a state (convolutions, Mamba)."""
+    config = model.config.get_text_config()
+    other = sorted(set(getattr(config, "layer_types", None) or ()) - ATTENTION)
+    if other or getattr(model, "_is_stateful", False):
+        raise ModelError(
+            f"{config.model_type} remembers more than keys and values ({', '.join(other) or 'a recurrent state'}). "
+            "Row groups need a model whose layers all attend: Llama, Mistral, Qwen, Gemma, Phi, GPT-2, Falcon, MPT, ..."
+        )
 
 
 def new_cache() -> Any:

@@ -80,13 +80,14 @@ def decode(
     rows name adapters; ``tokenizer`` gives the end-of-text token and turns ids into text.
 
     When memory runs out the batch is halved and what was under way starts again. Raises
-    :class:`ModelError` when a prompt leaves no room in the model's context or the model gives NaN,
-    and :class:`ResourceError` when a single row is too much.
+    :class:`ModelError` for a model with recurrent layers, a prompt that leaves no room in its context and
+    for NaN, and :class:`ResourceError` when a single row is too much.
 
     >>> rows = tuple(Row(tuple(tokenizer(p).input_ids)) for p in prompts)        # doctest: +SKIP
     >>> group = Group("q1", rows, weights=(0.7, 0.3))
     >>> [c.text for c in decode(model, tokenizer, [group], Mixture(), Sampling(max_new_tokens=32))]
     """
+    kv.check_model(model)
     limits = limits or Limits()
     limits = Limits(limits.rows, limits.tokens or token_budget(model, limits.rows))
     waiting = deque(sorted(groups, key=lambda g: (-g.width, g.key)))

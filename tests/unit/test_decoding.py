@@ -14,7 +14,9 @@ from transformers import (
     FalconConfig,
     Gemma2Config,
     GPT2Config,
+    Lfm2Config,
     LlamaConfig,
+    MambaConfig,
     MistralConfig,
     MptConfig,
     PhiConfig,
@@ -48,6 +50,9 @@ CONFIGS = {
     "falcon": FalconConfig(vocab_size=258, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, alibi=False),
     "mpt": MptConfig(vocab_size=258, d_model=32, n_layers=2, n_heads=4, max_seq_len=256, expansion_ratio=2),
 }
+
+LFM2 = Lfm2Config(**SMALL, layer_types=["conv", "full_attention"])
+MAMBA = MambaConfig(vocab_size=258, hidden_size=32, num_hidden_layers=2)
 
 
 def model_of(name: str, spread: float = 3.0) -> Any:
@@ -219,6 +224,13 @@ def test_a_prompt_without_room_is_refused_with_the_item(tiny_tokenizer: Any) -> 
     group = Group("q7", (Row((5,) * 30),))
     with pytest.raises(ModelError, match=r"item 'q7': a prompt of 30 tokens and 8 new ones exceed .* context of 32"):
         list(decode(model, tiny_tokenizer, [group], Plain(), Sampling(max_new_tokens=8)))
+
+
+@pytest.mark.parametrize(("config", "what"), [(LFM2, "conv"), (MAMBA, "linear_attention")], ids=["lfm2", "mamba"])
+def test_a_model_with_a_recurrent_state_is_refused(config: Any, what: str, tiny_tokenizer: Any) -> None:
+    model = AutoModelForCausalLM.from_config(config).eval()
+    with pytest.raises(ModelError, match=rf"more than keys and values \({what}\)\. Row groups need"):
+        list(decode(model, tiny_tokenizer, groups_of(1), Plain(), Sampling(2)))
 
 
 def test_nan_is_refused(tiny_tokenizer: Any) -> None:
