@@ -52,29 +52,33 @@ def find(items: Iterable[Item], texts: Iterable[Text]) -> list[Hit]:
 
 
 class _Index:
-    """The items' 13-grams, and their 4-grams for finding near-duplicate candidates."""
+    """The items' 13-grams, and their 4-grams, which tell almost every text apart from all items at once."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self.items = [(task, name, words(text)) for task, name, text in items]
-        self.grams: dict[tuple[str, ...], set[int]] = defaultdict(set)
+        self.long: dict[tuple[str, ...], set[int]] = defaultdict(set)
         self.short: dict[tuple[str, ...], set[int]] = defaultdict(set)
         for number, (_, _, tokens) in enumerate(self.items):
             for gram in _grams(tokens, GRAM):
-                self.grams[gram].add(number)
+                self.long[gram].add(number)
             if len(tokens) >= SHORTEST:
                 for gram in _grams(tokens, 4):
                     self.short[gram].add(number)
+        self.known = set(self.short)
 
     def hits(self, source: str, name: str, tokens: Sequence[str]) -> Iterator[Hit]:
-        shared = {n for gram in _grams(tokens, GRAM) for n in self.grams.get(gram, ())}
-        near = {n for n in self._candidates(tokens) - shared if self._near(tokens, n)}
+        common = set(_grams(tokens, 4)) & self.known
+        if not common:  # then no longer run is shared either
+            return
+        shared = {n for gram in _grams(tokens, GRAM) for n in self.long.get(gram, ())}
+        near = {n for n in self._candidates(tokens, common) - shared if self._near(tokens, n)}
         for number in sorted(shared | near):
             task, item, _ = self.items[number]
             yield Hit(source, name, task, item, "13-gram" if number in shared else "near-duplicate")
 
-    def _candidates(self, tokens: Sequence[str]) -> set[int]:
-        """Items of like length that share at least a third of the text's 4-grams."""
-        counts = Counter(n for gram in set(_grams(tokens, 4)) for n in self.short.get(gram, ()))
+    def _candidates(self, tokens: Sequence[str], common: Iterable[tuple[str, ...]]) -> set[int]:
+        """Items that share at least a third of the text's 4-grams."""
+        counts = Counter(n for gram in common for n in self.short[gram])
         least = max(1, (len(tokens) - 3) // 3)
         return {n for n, c in counts.items() if c >= least}
 
@@ -83,7 +87,7 @@ class _Index:
 
 
 def _grams(tokens: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1))
+    return zip(*(tokens[start:] for start in range(size)), strict=False)
 
 
 def summary(hits: Sequence[Hit]) -> Mapping[str, int]:
