@@ -52,7 +52,7 @@ def find(items: Iterable[Item], texts: Iterable[Text]) -> list[Hit]:
 
 
 class _Index:
-    """The items' 13-grams, and their 4-grams, which tell almost every text apart from all items at once."""
+    """The items' 13-grams, and their 4-grams for finding near-duplicate candidates."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self.items = [(task, name, words(text)) for task, name, text in items]
@@ -64,22 +64,23 @@ class _Index:
             if len(tokens) >= SHORTEST:
                 for gram in _grams(tokens, 4):
                     self.short[gram].add(number)
-        self.known = set(self.short)
+        self.known = {GRAM: set(self.long), 4: set(self.short)}
 
     def hits(self, source: str, name: str, tokens: Sequence[str]) -> Iterator[Hit]:
-        common = set(_grams(tokens, 4)) & self.known
-        if not common:  # then no longer run is shared either
-            return
-        shared = {n for gram in _grams(tokens, GRAM) for n in self.long.get(gram, ())}
-        near = {n for n in self._candidates(tokens, common) - shared if self._near(tokens, n)}
+        shared = {n for gram in self._common(tokens, GRAM) for n in self.long[gram]}
+        near = {n for n in self._candidates(tokens) - shared if self._near(tokens, n)}
         for number in sorted(shared | near):
             task, item, _ = self.items[number]
             yield Hit(source, name, task, item, "13-gram" if number in shared else "near-duplicate")
 
-    def _candidates(self, tokens: Sequence[str], common: Iterable[tuple[str, ...]]) -> set[int]:
+    def _common(self, tokens: Sequence[str], size: int) -> set[tuple[str, ...]]:
+        """Distinct runs of ``size`` words that the text has in common with any item."""
+        return set(_grams(tokens, size)) & self.known[size]
+
+    def _candidates(self, tokens: Sequence[str]) -> set[int]:
         """Items that share at least a third of the text's 4-grams."""
-        counts = Counter(n for gram in common for n in self.short[gram])
-        least = max(1, (len(tokens) - 3) // 3)
+        common, least = self._common(tokens, 4), max(1, (len(tokens) - 3) // 3)
+        counts = Counter(n for gram in common for n in self.short[gram]) if len(common) >= least else {}
         return {n for n, c in counts.items() if c >= least}
 
     def _near(self, tokens: Sequence[str], number: int) -> bool:
