@@ -22,10 +22,11 @@ from typing import Any, NamedTuple
 import torch
 
 from selfspec import jsonl
-from selfspec.config import Settings, build
+from selfspec.config import build
 from selfspec.evaluation import Items, System, load_items, predict, prediction_file
 from selfspec.models import Base, load_base
 from selfspec.plugins import load_domain
+from selfspec.settings import Settings
 from selfspec.templates import template
 
 SYSTEM = System("base", "alpaca")

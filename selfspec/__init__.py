@@ -40,9 +40,10 @@ from selfspec.types import (
 from selfspec.version import __version__
 
 if TYPE_CHECKING:
-    from selfspec.config import Settings, build
+    from selfspec.config import build
     from selfspec.pipeline import run, stage
     from selfspec.report import Report, load_report
+    from selfspec.settings import Settings
 
 _LAZY = {
     "Report": "report",

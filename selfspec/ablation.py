@@ -16,10 +16,10 @@ from typing import Any
 
 from selfspec import jsonl
 from selfspec.compare import Gain, compare
-from selfspec.config import Settings
 from selfspec.pipeline import opened, run
 from selfspec.progress import say
 from selfspec.report import Report, f1_of_items
+from selfspec.settings import Settings
 
 Change = Callable[[Settings], Settings]
 GENERATION = ("requests.jsonl", "refused.jsonl", "instructions.health.jsonl", "instructions.jsonl")

@@ -21,8 +21,8 @@ from typing import Any
 
 from selfspec import jsonl
 from selfspec.errors import ConfigError, DataError, ModelError, ResourceError
+from selfspec.installed import MODELS, discover
 from selfspec.models import adapter_sha256, locate, model_files
-from selfspec.plugins import MODELS, discover
 from selfspec.registry import sources
 from selfspec.registry.index import Adapter, adapter_from
 from selfspec.rundir import RECORD, hashes_of, settings_of, sha256

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from selfspec.decoding import Group, Mixture, Row, Sampling
+from selfspec.domain import Domain
 from selfspec.errors import ConfigError, did_you_mean
 from selfspec.matrix.request import Member, members, router_of
 from selfspec.mixing.bases import BaseId, check_base, check_modules, common_base
 from selfspec.models import Base, load_base, surround
-from selfspec.plugins import Domain, load_domain
+from selfspec.plugins import load_domain
 from selfspec.progress import say
 from selfspec.retrieval import weigh
 from selfspec.routing import TextRouter

@@ -75,5 +75,5 @@ class EngineDefaults:
 
     @hookimpl(trylast=True)
     def selfspec_retriever(self, context: DataContext) -> Retriever | None:
-        """Leave it to :meth:`selfspec.plugins.Domain.retriever`, which indexes the corpus."""
+        """Leave it to :meth:`selfspec.domain.Domain.retriever`, which indexes the corpus."""
         return None

@@ -69,3 +69,9 @@ def raised(problem: BaseException) -> str:
     """Return the kind and the first line of what an author's code raised."""
     lines = str(problem).strip().splitlines()
     return f"{type(problem).__name__}: {lines[0].rstrip('.')}" if lines else type(problem).__name__
+
+
+def a_thing(value: object) -> str:
+    """What kind of thing a value is, for a message: ``a list``, ``an int``, ``None``."""
+    name = type(value).__name__
+    return "None" if value is None else f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"

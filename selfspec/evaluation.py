@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfspec import hub, jsonl
-from selfspec.config import EvaluationSettings, Settings
 from selfspec.decoding import Group, Plain, Row, Sampling
 from selfspec.decoding.sampling import uniform
+from selfspec.domain import Domain
 from selfspec.errors import ConfigError, DataError, MissingDataError, did_you_mean
 from selfspec.fitting import fit_prompt
 from selfspec.metrics import in_format
 from selfspec.models import Base, attach, detach, limits, load_base
-from selfspec.plugins import Domain
 from selfspec.progress import Advance, bar, say
 from selfspec.rundir import Journal, RunDirectory
+from selfspec.settings import EvaluationSettings, Settings
 from selfspec.templates import Template, template
 from selfspec.types import Example, Seed, Skipped, Task
 

@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from selfspec import jsonl
-from selfspec.config import Settings
 from selfspec.curation import NO_INPUT, Pool, fault, parse_list
 from selfspec.decoding import Combiner, Continuation, Contrast, Group, Plain, Row, Sampling
 from selfspec.decoding.sampling import uniform
+from selfspec.domain import Domain
 from selfspec.errors import ModelError, YieldError
 from selfspec.models import Base, limits
-from selfspec.plugins import Domain
 from selfspec.progress import bar
 from selfspec.rundir import Journal, RunDirectory
+from selfspec.settings import Settings
 from selfspec.types import Prompts, Seed
 
 FILE = "instructions.jsonl"

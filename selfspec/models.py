@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from selfspec.errors import ModelError, PluginError, did_you_mean
-from selfspec.plugins import MODELS, discover, model_path
+from selfspec.installed import MODELS, discover, model_path
 from selfspec.rundir import sha256
 
 if TYPE_CHECKING:
-    from selfspec.config import DecodingSettings
     from selfspec.decoding import Limits
+    from selfspec.settings import DecodingSettings
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 

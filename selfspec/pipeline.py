@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from selfspec import hub, jsonl, overlap
-from selfspec.config import Settings, build
+from selfspec.config import build
 from selfspec.corpus import Corpus
+from selfspec.domain import Domain
 from selfspec.errors import DataError
 from selfspec.evaluation import Items, evaluate, load_items, systems_of
 from selfspec.instructions import generate
 from selfspec.models import Base, adapter_sha256, attach, detach, load_base, measured
-from selfspec.plugins import Domain, load_domain
+from selfspec.plugins import load_domain
 from selfspec.progress import say
 from selfspec.report import FILE, Report, load_report, make_report
 from selfspec.responses import respond, responses_of, retrieves
 from selfspec.retrieval import BM25Retriever
 from selfspec.rundir import EXTENSION, RunDirectory, open_run, package_sha256
+from selfspec.settings import Settings
 from selfspec.stopping import helps
 from selfspec.training import train
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from selfspec import health, jsonl, metrics
 from selfspec.compare import Gain, Scores, TaskGain, compare
+from selfspec.domain import Domain
 from selfspec.errors import DataError
 from selfspec.evaluation import Items, System, prediction_file
-from selfspec.plugins import Domain
 from selfspec.rundir import RunDirectory
 from selfspec.types import Example, Metric, Task
 

@@ -18,9 +18,9 @@ from statistics import fmean
 from selfspec import jsonl
 from selfspec.curation import loops
 from selfspec.decoding import Combiner, Continuation, Contrast, Group, Mixture, Row, Sampling
+from selfspec.domain import Domain
 from selfspec.errors import DataError, ModelError, YieldError
 from selfspec.models import Base, limits
-from selfspec.plugins import Domain
 from selfspec.progress import bar
 from selfspec.retrieval import effective_number, weigh
 from selfspec.rundir import Journal, RunDirectory

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from selfspec import jsonl
-from selfspec.config import Settings, from_dict, to_dict
+from selfspec.config import from_dict, to_dict
 from selfspec.errors import ConfigError, DataError, ResourceError
+from selfspec.settings import Settings
 
 RECORD = "run.yaml"
 PACKAGES = (

@@ -12,13 +12,13 @@ from dataclasses import replace
 
 from selfspec import jsonl
 from selfspec.compare import compare
-from selfspec.config import Settings
+from selfspec.domain import Domain
 from selfspec.evaluation import System, evaluate, load_items
 from selfspec.models import Base
-from selfspec.plugins import Domain
 from selfspec.progress import say
 from selfspec.report import f1_of_items
 from selfspec.rundir import RunDirectory
+from selfspec.settings import Settings
 
 FILE = "stop.json"
 

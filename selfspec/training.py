@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from selfspec import jsonl
-from selfspec.config import TrainingSettings
 from selfspec.decoding.sampling import uniform
+from selfspec.domain import Domain
 from selfspec.errors import DataError, MissingDataError, ModelError, YieldError
 from selfspec.models import Base, attach, detach
-from selfspec.plugins import Domain
 from selfspec.progress import bar, say
 from selfspec.responses import responses_of
 from selfspec.rundir import RunDirectory
+from selfspec.settings import TrainingSettings
 from selfspec.templates import template
 from selfspec.types import Example
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from selfspec import jsonl
-from selfspec.config import Settings
 from selfspec.errors import ConfigError, DataError
 from selfspec.matrix.places import parse_data
 from selfspec.matrix.request import UNION
@@ -24,6 +23,7 @@ from selfspec.mixing.mixer import parse_source
 from selfspec.models import Base, adapter_sha256, load_base
 from selfspec.pipeline import check_overlap, opened, synthesise
 from selfspec.rundir import RunDirectory, hashes_of, open_run, settings_of, sha256
+from selfspec.settings import Settings
 from selfspec.training import collect, fit
 
 NAME = "union"

@@ -14,9 +14,10 @@ from typing import Any
 
 from selfspec import jsonl
 from selfspec.compare import compare
-from selfspec.config import Settings, build, to_dict
+from selfspec.config import build, to_dict
 from selfspec.metrics import token_f1
 from selfspec.report import FILE, Cell, Comparison, Report
+from selfspec.settings import Settings
 
 TASKS = {
     "edt": ("EDT, event detection and summary", "text", 12, 15),

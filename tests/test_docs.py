@@ -24,7 +24,8 @@ import pytest
 
 from selfspec import compare, config, errors, hookspecs, report
 from selfspec.cli import cli
-from selfspec.plugins import HOOKS, REQUIRED, load_domain
+from selfspec.domain import REQUIRED
+from selfspec.plugins import HOOKS, load_domain
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = pages.pages()

@@ -5,7 +5,7 @@
 
 A generated part stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``; what is outside is
 written by hand. ``help``, ``exit-codes`` and ``json`` come from the command line and the error classes,
-``settings`` from the dataclasses of ``selfspec/config.py``, their field docstrings and the recipes.
+``settings`` from the dataclasses of ``selfspec/settings.py``, their field docstrings and the recipes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from selfspec import config, errors
+from selfspec import config, errors, settings
 from selfspec.cli import cli
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,7 +143,7 @@ def settings_tables() -> str:
                 continue
             text = described[kind.__name__].get(field.name) or MEANINGS.get(key)
             if not text:
-                raise ValueError(f"setting {key!r} has no docstring. Write one below its field in config.py.")
+                raise ValueError(f"setting {key!r} has no docstring. Write one below its field in settings.py.")
             cells = ("" if r[key] == default[key] else _value(r[key]) for r in recipes)
             rows.append([f"`{key}`", _type(str(field.type)), _value(default[key]), *cells, _plain(text)])
         title = _plain(described[kind.__name__][""].splitlines()[0])
@@ -153,16 +153,16 @@ def settings_tables() -> str:
 
 
 def _groups() -> Iterator[tuple[str, type, str]]:
-    yield "Top level", config.Settings, ""
-    for field in dataclasses.fields(config.Settings):
+    yield "Top level", settings.Settings, ""
+    for field in dataclasses.fields(settings.Settings):
         if dataclasses.is_dataclass(kind := field.default_factory):
             assert isinstance(kind, type)
             yield field.name, kind, f"{field.name}."
 
 
 def docstrings() -> dict[str, dict[str, str]]:
-    """Return the docstrings of ``config.py`` by class and field; the class's own is under an empty name."""
-    tree = ast.parse(Path(config.__file__).read_text(encoding="utf-8"))
+    """Return the docstrings of ``settings.py`` by class and field; the class's own is under an empty name."""
+    tree = ast.parse(Path(settings.__file__).read_text(encoding="utf-8"))
     return {node.name: dict(_fields(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
@@ -175,7 +175,7 @@ def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 def _values() -> tuple[dict[str, Any], ...]:
     """Return the settings as they are by default, in each recipe."""
-    built = [config.to_dict(config.Settings(domain="-"))]
+    built = [config.to_dict(settings.Settings(domain="-"))]
     built += [config.to_dict(config.build(recipe, {"domain": "-"})) for recipe in RECIPES]
     return tuple({**values, "domain": "required"} for values in built)
 

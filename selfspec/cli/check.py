@@ -24,7 +24,7 @@ def check(name: str, as_json: bool, no_run: bool) -> None:
 
     The same checks as selfspec.testing.conformance_suite, without installed extensions.
     """
-    from selfspec.plugins import find
+    from selfspec.installed import find
     from selfspec.testing import iter_checks
 
     find(name)  # a name that is not installed is an error, not a failed check

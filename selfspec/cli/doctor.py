@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from selfspec.errors import PluginError
-from selfspec.plugins import MODELS, discover
+from selfspec.installed import MODELS, discover
 from selfspec.rundir import PACKAGES
 
 

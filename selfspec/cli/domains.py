@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfspec.cli import registry
+from selfspec.domain import Domain
 from selfspec.errors import PluginError, SelfspecError
-from selfspec.plugins import Domain, Installed, discover, load_domain
+from selfspec.installed import Installed, discover
+from selfspec.plugins import load_domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from selfspec.config import Settings, build
+from selfspec.config import build
 from selfspec.errors import ConfigError
+from selfspec.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

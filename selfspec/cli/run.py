@@ -11,7 +11,7 @@ from selfspec.cli.options import run_options, to_settings
 from selfspec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from selfspec.config import Settings
+    from selfspec.settings import Settings
 
 
 @click.command(epilog="Example: selfspec run --domain biomed --shots 0,1 --set instructions.count=200")

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from selfspec import jsonl
-from selfspec.config import Settings, to_dict
+from selfspec.config import to_dict
+from selfspec.domain import Domain
 from selfspec.errors import DataError, SelfspecError
-from selfspec.plugins import Domain, load_domain
+from selfspec.plugins import load_domain
 from selfspec.report import Comparison, Report, load_report
 from selfspec.rundir import RECORD, settings_of
+from selfspec.settings import Settings
 from selfspec.types import Example, Task
 
 Records = Sequence[Mapping[str, Any]]

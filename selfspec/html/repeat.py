@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from selfspec.config import Settings, build
+from selfspec.config import build
 from selfspec.errors import ConfigError
 from selfspec.html.facts import Facts, flat_settings
 from selfspec.html.text import esc, fold, section, table
+from selfspec.settings import Settings
 
 FALLBACK = "quick"
 """The recipe to start from when the run's own is not here."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfspec import hub, metrics, overlap
-from selfspec.config import Settings
 from selfspec.errors import ConfigError, DataError
 from selfspec.evaluation import Items, load_items
 from selfspec.matrix.control import NAME, control_tasks
 from selfspec.plugins import load_domain
 from selfspec.rundir import package_sha256, sha256
+from selfspec.settings import Settings
 from selfspec.types import Metric, Seed
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from selfspec import jsonl
 from selfspec.errors import ConfigError, SelfspecError, did_you_mean
+from selfspec.installed import discover
 from selfspec.mixing.bases import run_of
 from selfspec.mixing.deltas import Adapter, read_adapter
 from selfspec.mixing.mixer import adapter_folder, parse_source
-from selfspec.plugins import discover, load_domain
+from selfspec.plugins import load_domain
 from selfspec.routing import THRESHOLD, TextRouter, texts_of
 from selfspec.rundir import settings_of
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from selfspec import jsonl
 from selfspec.compare import Gain, Scores, compare
-from selfspec.config import Settings
 from selfspec.evaluation import System, prediction_file
 from selfspec.matrix.places import Place
 from selfspec.report import rounded, scored
+from selfspec.settings import Settings
 
 FILE = "matrix.json"
 

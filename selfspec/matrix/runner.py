@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from selfspec import jsonl
-from selfspec.config import Settings, build
+from selfspec.config import build
 from selfspec.errors import ConfigError
 from selfspec.evaluation import Choose, System, predict, prediction_file
 from selfspec.matrix.places import Place, places
@@ -29,6 +29,7 @@ from selfspec.models import Base, adapter_sha256, load_base, surround
 from selfspec.progress import say
 from selfspec.routing import THRESHOLD, TextRouter
 from selfspec.rundir import RunDirectory, open_run
+from selfspec.settings import Settings
 
 ROUTER, TOKEN_ROUTER = "router", "token-router"
 PLAIN = {"none": "base", "alpaca": "base+alpaca"}

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from selfspec import jsonl
-from selfspec.config import Settings
 from selfspec.errors import ModelError, YieldError
 from selfspec.mixing.deltas import Adapter, Factors
 from selfspec.models import Base, adapter_sha256
 from selfspec.rundir import RunDirectory
+from selfspec.settings import Settings
 from selfspec.training import encode, trainer_of
 
 LAYER = re.compile(r"(?:.*?\.)?\d+(?=\.)")

@@ -17,7 +17,6 @@ from typing import Any
 import torch
 
 from selfspec import overlap
-from selfspec.config import TrainingSettings
 from selfspec.decoding.sampling import uniform
 from selfspec.errors import ConfigError, DataError
 from selfspec.mixing.apply import applied
@@ -25,6 +24,7 @@ from selfspec.mixing.deltas import Modules
 from selfspec.models import Base
 from selfspec.plugins import load_domain
 from selfspec.progress import bar
+from selfspec.settings import TrainingSettings
 from selfspec.training import IGNORED, Encoded, collate, encode
 from selfspec.types import Seed
 

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from selfspec import version as engine
 from selfspec.errors import ConfigError, DataError, PluginError, did_you_mean
-from selfspec.plugins import DOMAINS, Installed, discover, engine_range
+from selfspec.installed import DOMAINS, Installed, discover, engine_range
 from selfspec.registry import sources
 from selfspec.registry.index import Entry, File, Index
 

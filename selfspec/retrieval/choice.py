@@ -22,13 +22,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from selfspec.config import RetrievalSettings
 from selfspec.retrieval.formula import K1, PRUNE, B, words_of
 from selfspec.retrieval.large import SEALED, TantivyIndex
 from selfspec.retrieval.medium import BM25SIndex
 from selfspec.retrieval.retriever import BM25Retriever, check_prune
 from selfspec.retrieval.small import RankBM25Index
 from selfspec.retrieval.store import Store, write
+from selfspec.settings import RetrievalSettings
 from selfspec.types import DataContext, Passage
 
 Backend = Literal["auto", "rank-bm25", "bm25s", "tantivy"]

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from selfspec.errors import ConfigError, PluginError, did_you_mean
-from selfspec.plugins import discover, find
+from selfspec.installed import discover, find
 
 GROUP = "selfspec.templates"
 OWN = Path(__file__).parent

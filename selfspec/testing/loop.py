@@ -19,10 +19,11 @@ from typing import Any
 from unittest.mock import patch
 
 from selfspec import jsonl
-from selfspec.config import Settings, build
+from selfspec.config import build
+from selfspec.domain import Domain
 from selfspec.errors import SelfspecError
 from selfspec.pipeline import opened, run
-from selfspec.plugins import Domain
+from selfspec.settings import Settings
 from selfspec.types import Seed, Task
 
 SMALL: dict[str, Any] = {

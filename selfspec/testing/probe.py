@@ -18,8 +18,10 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+from selfspec.domain import Domain
 from selfspec.errors import SelfspecError
-from selfspec.plugins import DOMAINS, Domain, find, load_domain
+from selfspec.installed import DOMAINS, find
+from selfspec.plugins import load_domain
 
 HEAVY = frozenset(
     (

@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from selfspec.domain import Domain
 from selfspec.domainfiles import SEEDS
 from selfspec.errors import SelfspecError
-from selfspec.plugins import Domain, load_domain
+from selfspec.plugins import load_domain
 from selfspec.types import Passage, Seed, Task
 
 PATIENCE = 600

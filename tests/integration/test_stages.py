@@ -12,8 +12,9 @@ import yaml
 import selfspec
 from selfspec import DataError, ModelError, YieldError, jsonl
 from selfspec.cli import invoke
-from selfspec.config import Settings, build
+from selfspec.config import build
 from selfspec.pipeline import opened
+from selfspec.settings import Settings
 
 SMALL = {
     "instructions": {"count": 8, "max_new_tokens": 24, "requests_per_block": 2},

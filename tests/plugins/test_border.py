@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from selfspec import AnswerFormat, DataError, Passage, PluginError, Seed, __version__
-from selfspec.plugins import HOOKS, Installed, discover, find, load_domain, model_path
+from selfspec.installed import Installed, discover, find, model_path
+from selfspec.plugins import HOOKS, load_domain
 
 PACKAGES = sorted(file.parent.name for file in Path(__file__).parent.glob("*/pyproject.toml"))
 KNOWN = ", ".join(HOOKS)
@@ -252,7 +253,7 @@ def test_unknown_name_offers_the_nearest() -> None:
 
 
 def test_nothing_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("selfspec.plugins.entry_points", lambda group: [])
+    monkeypatch.setattr("selfspec.installed.entry_points", lambda group: [])
     with pytest.raises(PluginError) as caught:
         find("law")
     assert str(caught.value) == "no installed domain 'law'. None is installed: pip install selfspec-domain-law."

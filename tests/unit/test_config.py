@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from selfspec.config import Settings, build, from_dict, recipes, to_dict
+from selfspec.config import build, from_dict, recipes, to_dict
 from selfspec.errors import ConfigError
+from selfspec.settings import Settings
 
 DOMAIN = {"domain": "biomed"}
 

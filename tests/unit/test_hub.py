@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from selfspec import ConfigError, DataError, PluginError, SelfspecError, Task
-from selfspec.config import Settings
 from selfspec.domainfiles import tasks_from_folder
 from selfspec.evaluation import load_items
 from selfspec.hub import NAME, asked, on_hub
 from selfspec.plugins import load_domain
+from selfspec.settings import Settings
 from selfspec.types import Example, HubData, Skipped
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"

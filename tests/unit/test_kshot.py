@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from selfspec import Example, Seed, Task
-from selfspec.config import Settings
 from selfspec.evaluation import Items, System, _demonstrations, predict
 from selfspec.fitting import fit_prompt
 from selfspec.models import Base, load_base, locate
 from selfspec.plugins import load_domain
+from selfspec.settings import Settings
 from selfspec.templates import template
 
 LONG = ("convfinqa", "earnings_call")

@@ -13,11 +13,12 @@ from selfspec.config import build
 from selfspec.errors import ConfigError, DataError
 from selfspec.evaluation import System
 from selfspec.html.matrix import page
+from selfspec.installed import discover
 from selfspec.matrix.control import KINDS, control_tasks
 from selfspec.matrix.places import control, parse_data, places
 from selfspec.matrix.request import Blend, blends, experts, learnt, members, router_of
 from selfspec.matrix.result import Entry, Judge, Matrix, routes
-from selfspec.plugins import discover, load_domain
+from selfspec.plugins import load_domain
 
 SETTINGS = build("quick", {"domain": "-"})
 

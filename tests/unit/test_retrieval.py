@@ -17,7 +17,6 @@ import pytest
 from rank_bm25 import BM25Okapi
 
 from selfspec import retrieval
-from selfspec.config import RetrievalSettings
 from selfspec.errors import ConfigError, ResourceError
 from selfspec.retrieval import (
     BM25Retriever,
@@ -34,6 +33,7 @@ from selfspec.retrieval import (
 from selfspec.retrieval.formula import prune
 from selfspec.retrieval.large import TantivyIndex
 from selfspec.retrieval.store import BLOCK, Store, write
+from selfspec.settings import RetrievalSettings
 from selfspec.types import DataContext, Passage
 
 K1, B = retrieval.K1, retrieval.B

@@ -60,7 +60,8 @@ def test_seeds_and_generated_instructions_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["biomed", "finance", "sports"])
 def test_the_packaged_items_go_home_with_their_instructions(name: str) -> None:
-    from selfspec.plugins import discover, load_domain
+    from selfspec.installed import discover
+    from selfspec.plugins import load_domain
 
     wanted = {"biomed", "finance", "sports"}
     if not wanted <= {entry.name for entry in discover()}:

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from selfspec import jsonl
-from selfspec.config import Settings, build
+from selfspec.config import build
 from selfspec.errors import ConfigError, DataError, ResourceError
 from selfspec.rundir import RECORD, Journal, costs_of, open_run, settings_of, sha256
+from selfspec.settings import Settings
 
 OWNER = """
 import sys
