@@ -71,32 +71,21 @@ def _threads(count: int) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     from .parallel import launch
+    from .train import PHASES, Plan, read_phases, work
 
-    launch(functools.partial(_train_here, args), args.processes)
-
-
-def _train_here(args: argparse.Namespace) -> None:
-    from .parallel import rank
-    from .train import PHASES, Plan, read_phases, train
-
-    _threads(args.threads)
-    decay = int(args.tokens * 0.17) if args.decay is None else args.decay
-    engine = train(
-        Plan(
-            out=args.out,
-            run=args.run,
-            tokens=args.tokens,
-            decay=decay,
-            size=args.size,
-            device=args.device,
-            seed=args.seed,
-            start=args.start,
-            compiled=not args.eager,
-            phases=read_phases(args.phases) if args.phases else PHASES,
-        )
+    plan = Plan(
+        out=args.out,
+        run=args.run,
+        tokens=args.tokens,
+        decay=int(args.tokens * 0.17) if args.decay is None else args.decay,
+        size=args.size,
+        device=args.device,
+        seed=args.seed,
+        start=args.start,
+        compiled=not args.eager,
+        phases=read_phases(args.phases) if args.phases else PHASES,
     )
-    if rank() == 0:
-        say(f"{engine.tokens} tokens seen in {engine.steps} steps")
+    launch(functools.partial(work, plan, args.threads), args.processes)
 
 
 def _probe(args: argparse.Namespace) -> None:

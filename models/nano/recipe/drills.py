@@ -52,6 +52,33 @@ def present(words: Words, rng: random.Random, room: int) -> Sample:
     return sample.end()
 
 
+FRAMES = (
+    ("### Instruction:\n", "\n\n### Input:\n", "\n\n### Response:\n", "\n\n"),
+    ("Instruction:\n", "\n\nInput:\n", "\n\nResponse:\n", "\n\n"),
+    ("Q: ", "\nText: ", "\nA: ", "\n"),
+    ("", "\n", "\nAnswer: ", "\n\n"),
+    ("", "\n\n", "\n", "\n\n"),
+)
+
+
+def asked(words: Words, rng: random.Random, room: int) -> Sample:
+    """The question first, as instructions stand, then a text: is the phrase in it."""
+    before, between, behind, end = rng.choice(FRAMES)
+    yes, no = rng.choice(YES_NO)
+    sample = Sample([], [])
+    for _ in range(rng.randint(4, 14)):
+        text, other = _short(words, rng, rng.choice((14, 24, 40))), _short(words, rng, 30)
+        phrase = _phrase(text if rng.random() < 0.5 else other, rng)
+        if len(phrase) < 4:
+            continue
+        ask = rng.choice(ASKS[4:]).format(phrase) + rng.choice(("", f" Answer {yes} or {no}.", f" ({yes}/{no})"))
+        whole = " ".join(text)
+        sample.extend(words.encode(before + ask + between), ASKED).extend(words.encode(whole + behind), TEXT)
+        sample.extend(words.encode(yes if phrase.lower() in whole.lower() else no), ANSWER)
+        sample.extend(words.encode(end), 0.2)
+    return sample.end()
+
+
 def gaps(words: Words, rng: random.Random, room: int) -> Sample:
     """A few words around a gap; what stands there in the text."""
     text = _short(words, rng, rng.choice((30, 60, 90)))
@@ -90,7 +117,12 @@ def gathered(words: Words, rng: random.Random, room: int) -> Sample:
     return sample.end()
 
 
-DRILLS: dict[str, tuple[float, Drill]] = {"present": (2.0, present), "gaps": (1.5, gaps), "gathered": (1.5, gathered)}
+DRILLS: dict[str, tuple[float, Drill]] = {
+    "present": (1.5, present),
+    "asked": (1.5, asked),
+    "gaps": (2.0, gaps),
+    "gathered": (1.0, gathered),
+}
 
 
 def drill(words: Words, rng: random.Random, room: int) -> Sample:

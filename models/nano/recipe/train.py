@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import torch
 
 from . import parallel
 from . import tokenizer as tokens_of
@@ -115,6 +118,15 @@ def train(plan: Plan) -> Engine:
         engine.save(plan.folder / "last.pt")
         write_json(plan.folder / "plan.json", {k: str(v) for k, v in vars(plan).items()})
     return engine
+
+
+def work(plan: Plan, threads: int) -> None:
+    """What one of the processes does, by so many threads (0: torch's own choice)."""
+    if threads:
+        torch.set_num_threads(threads)
+    engine = train(plan)
+    if parallel.rank() == 0:
+        sys.stdout.write(f"{engine.tokens} tokens seen in {engine.steps} steps\n")
 
 
 def measure(engine: Engine, tokenizer: Any, held: Library) -> dict[str, Any]:

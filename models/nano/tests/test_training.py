@@ -1,6 +1,8 @@
 """Resuming equals not stopping, and an export reloads with transformers."""
 
 import functools
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from recipe.store import RecipeError
 from recipe.train import Plan, train
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+RECIPE = Path(training.__file__).parents[1]
 PHASES = (Phase(10**9, 32, {"copy": 1.0, "reading": 1.0, "text": 1.0}, 128),)
 
 
@@ -56,6 +59,13 @@ def _trained(out: Path, phases: tuple[Phase, ...]) -> list[Path]:
 
 def _train(asked: Plan) -> None:
     assert train(asked).tokens == asked.tokens
+
+
+def test_the_command_trains_in_two_processes(out: Path) -> None:
+    settings = ("--tokens", "4096", "--size", "tiny", "--eager", "--processes", "2", "--threads", "1")
+    command = [sys.executable, "-m", "recipe", "train", "--out", str(out), "--run", "command", *settings]
+    done = subprocess.run(command, cwd=RECIPE, capture_output=True, text=True, check=True)
+    assert done.stdout == "6144 tokens seen in 1 steps\n"
 
 
 def test_what_goes_wrong_in_a_process_is_one_line(out: Path) -> None:
