@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument("--start", type=Path, help="checkpoint that a new run branches from")
     cli.add_argument("--phases", type=Path, help="JSON that replaces the built-in phases")
     cli.add_argument("--eager", action="store_true", help="do not compile the model")
+    cli.add_argument("--adamw", action="store_true", help="AdamW alone, without Muon")
     cli.add_argument("--seed", type=int, default=7)
     cli.add_argument("--model", type=Path, help="exported folder to probe (default: the package's weights)")
     cli.add_argument("--count", type=int, default=48, help="questions a kind (probe)")
@@ -83,6 +84,7 @@ def _train(args: argparse.Namespace) -> None:
         seed=args.seed,
         start=args.start,
         compiled=not args.eager,
+        muon=not args.adamw,
         phases=read_phases(args.phases) if args.phases else PHASES,
     )
     launch(functools.partial(work, plan, args.threads), args.processes)

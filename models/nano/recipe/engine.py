@@ -30,12 +30,20 @@ def tensors(rows: Rows, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.
 class Engine:
     """Master weights, their bf16 shadow that computes, and the optimisers."""
 
-    def __init__(self, size: str, vocabulary: int, device: str = "cpu", seed: int = 7, compiled: bool = True) -> None:
+    def __init__(
+        self,
+        size: str,
+        vocabulary: int,
+        device: str = "cpu",
+        seed: int = 7,
+        compiled: bool = True,
+        muon: bool = True,
+    ) -> None:
         torch.manual_seed(seed)
         self.device = device
         self.master = build(size, vocabulary).to(device)
         self.shadow = copy.deepcopy(self.master).to(torch.bfloat16)
-        self.optimisers = Optimisers(self.master)
+        self.optimisers = Optimisers(self.master, muon)
         self.loss: Any = torch.compile(self._loss, dynamic=False) if compiled else self._loss
         self.steps, self.tokens = 0, 0
 

@@ -1,6 +1,7 @@
 """Muon on the hidden matrices, AdamW on embeddings and norms; a constant rate with a warm-up and a final decay.
 
-``Optimisers(model).step(factor)`` takes one step at ``factor`` times the base rates.
+``Optimisers(model).step(factor)`` takes one step at ``factor`` times the base rates; ``Optimisers(model, muon=False)``
+is AdamW on everything, for comparison.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 MUON, ADAM = 0.02, 4e-3
+ALONE = 2e-3  # AdamW's rate for the hidden matrices where there is no Muon
 EMBEDDING = 0.012  # the embeddings start at 0.4, twenty times the usual
 WARM_UP = 50  # steps
 CLIP = 1.0
@@ -25,30 +27,35 @@ def factor(step: int, tokens: float, total: float, decay: float) -> float:
 class Optimisers:
     """Two optimisers stepped as one, over fp32 master weights."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, muon: bool = True) -> None:
         named = list(model.named_parameters())
         self.params = [p for _, p in named]
         embeddings = [p for n, p in named if "embed" in n]
         hidden = [p for n, p in named if p.ndim == 2 and "embed" not in n]
         rest = [p for n, p in named if p.ndim != 2]
         groups = [{"params": embeddings, "base": EMBEDDING}, {"params": rest, "base": ADAM}]
-        self.muon = torch.optim.Muon([{"params": hidden, "base": MUON}], lr=MUON, momentum=0.95, weight_decay=0.05)
-        self.adam = torch.optim.AdamW(groups, lr=ADAM, betas=(0.9, 0.95), weight_decay=0.01)
+        groups += [] if muon else [{"params": hidden, "base": ALONE}]
+        self.all: dict[str, torch.optim.Optimizer] = {
+            "adam": torch.optim.AdamW(groups, lr=ADAM, betas=(0.9, 0.95), weight_decay=0.01)
+        }
+        if muon:
+            group = [{"params": hidden, "base": MUON}]
+            self.all["muon"] = torch.optim.Muon(group, lr=MUON, momentum=0.95, weight_decay=0.05)
 
     def step(self, share: float) -> None:
         """Clip, set the rates, step both, drop the gradients."""
         nn.utils.clip_grad_norm_(self.params, CLIP)
-        for optimiser in (self.muon, self.adam):
+        for optimiser in self.all.values():
             for group in optimiser.param_groups:
                 group["lr"] = group["base"] * share
-            optimiser.step()  # type: ignore[no-untyped-call]
+            optimiser.step()
             optimiser.zero_grad()
 
     def state(self) -> dict[str, Any]:
         """For the checkpoint."""
-        return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
+        return {name: optimiser.state_dict() for name, optimiser in self.all.items()}
 
     def load(self, state: dict[str, Any]) -> None:
         """From the checkpoint."""
-        self.muon.load_state_dict(state["muon"])
-        self.adam.load_state_dict(state["adam"])
+        for name, optimiser in self.all.items():
+            optimiser.load_state_dict(state[name])

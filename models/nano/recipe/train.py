@@ -53,6 +53,7 @@ class Plan:
     seed: int = 7
     start: Path | None = None
     compiled: bool = True
+    muon: bool = True
     log_every: int = 20
     save_every: int = 150
     probe_every: int = 300
@@ -89,7 +90,7 @@ class Stop:
 def open_engine(plan: Plan) -> Engine:
     """The run's last checkpoint, else the start it branches from, else random weights."""
     vocabulary = tokens_of.load(plan.out).get_vocab_size()
-    engine = Engine(plan.size, vocabulary, plan.device, plan.seed, plan.compiled)
+    engine = Engine(plan.size, vocabulary, plan.device, plan.seed, plan.compiled, plan.muon)
     last = plan.folder / "last.pt"
     if last.exists():
         engine.load(last)

@@ -34,6 +34,12 @@ def test_resumed_equals_uninterrupted(out: Path) -> None:
         assert torch.equal(one, two)
 
 
+def test_adamw_alone_trains_and_resumes(out: Path) -> None:
+    lone = replace(plan(out, "adamw", 512), muon=False)
+    assert set(train(lone).optimisers.state()) == {"adam"}
+    assert train(replace(lone, tokens=1024)).steps == 8
+
+
 def test_a_branch_starts_from_another_runs_checkpoint(out: Path) -> None:
     train(plan(out, "stem", 256))
     branch = replace(plan(out, "branch", 512), start=out / "runs/stem/last.pt", decay=256)
