@@ -178,21 +178,48 @@ def _forward(model: Any, rows: Sequence[Row], ids: Tensor, mask: Tensor, cache: 
 
 
 def _prefill(model: Any, groups: Sequence[Group]) -> _Batch:
-    """Read the groups' prompts, a slice of the rows at a time; what prompts have in common once."""
+    """Read the groups' prompts, some rows of like length at a time; what prompts have in common once."""
     rows = [row for group in groups for row in group.rows]
     length = max(len(row.ids) for row in rows)
-    ids = torch.tensor([[0] * (length - len(row.ids)) + list(row.ids) for row in rows], device=model.device)
-    mask = torch.tensor([[0] * (length - len(row.ids)) + [1] * len(row.ids) for row in rows], device=model.device)
     known = prefix.shared(rows)
     begun, which = _begin(model, rows, known)
-    size = max(1, PREFILL[model.device.type == "cpu"] // (length - known))
+    order = sorted(range(len(rows)), key=lambda i: -len(rows[i].ids))
     caches, logp = [], []
-    for part in (slice(i, i + size) for i in range(0, len(rows), size)):
-        shifts = [length - len(row.ids) for row in rows[part]]
-        caches.append(kv.spread(begun, which[part], shifts) if known else kv.new_cache())
-        logp.append(_forward(model, rows[part], ids[part, known:], mask[part], caches[-1]))
+    for part in _passes([len(rows[i].ids) - known for i in order], PREFILL[model.device.type == "cpu"]):
+        mine = order[part]
+        cache, last = _read(model, [rows[i] for i in mine], known, begun, [which[i] for i in mine])
+        kv.widen(cache, length - cache.get_seq_length())
+        caches.append(cache)
+        logp.append(last)
+    back = torch.tensor(order, device=model.device).argsort()
+    cache = kv.join(caches)
+    kv.keep_rows(cache, back)
     active = [_Active(g, row_logprobs=[0.0] * len(g.rows)) for g in groups]
-    return _Batch(active, kv.join(caches), mask, torch.cat(logp))
+    return _Batch(active, cache, _padded(rows, length, model.device)[1], torch.cat(logp)[back])
+
+
+def _passes(lengths: Sequence[int], most: int) -> Iterator[slice]:
+    """Cut rows, the longest first, so that no pass reads more than ``most`` tokens, padding included."""
+    start = 0
+    while start < len(lengths):
+        size = max(1, most // lengths[start])
+        yield slice(start, start + size)
+        start += size
+
+
+def _read(model: Any, rows: Sequence[Row], known: int, begun: Any, which: Sequence[int]) -> tuple[Any, Tensor]:
+    """Read these rows behind the ``known`` tokens that each begins with; their cache and log-probabilities."""
+    length = max(len(row.ids) for row in rows)
+    ids, mask = _padded(rows, length, model.device)
+    cache = kv.spread(begun, which, [length - len(row.ids) for row in rows]) if known else kv.new_cache()
+    return cache, _forward(model, rows, ids[:, known:], mask, cache)
+
+
+def _padded(rows: Sequence[Row], length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids and mask [rows, length], padded on the left."""
+    ids = [[0] * (length - len(row.ids)) + list(row.ids) for row in rows]
+    mask = [[0] * (length - len(row.ids)) + [1] * len(row.ids) for row in rows]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
 def _begin(model: Any, rows: Sequence[Row], length: int) -> tuple[Any, list[int]]:

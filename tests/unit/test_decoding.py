@@ -23,7 +23,7 @@ from transformers import (
     Qwen2Config,
 )
 
-from selfspec.decoding import Combiner, Contrast, Group, Limits, Mixture, Plain, Row, Sampling, decode
+from selfspec.decoding import Combiner, Contrast, Group, Limits, Mixture, Plain, Row, Sampling, decode, engine
 from selfspec.decoding.prefix import beginnings, shared
 from selfspec.decoding.reference import reference_decode
 from selfspec.decoding.sampling import choose, uniform
@@ -164,6 +164,22 @@ def test_a_common_beginning_is_read_once_and_changes_nothing(name: str, tiny_tok
     assert read[1][0] == 8
     for group in groups:
         assert found[group.key] == reference_ids(model, group, Mixture(), sampling)[0]
+
+
+def test_prompts_are_read_with_rows_of_their_own_length(monkeypatch: pytest.MonkeyPatch, tiny_tokenizer: Any) -> None:
+    model, read = model_of("llama"), []
+    draw = random.Random(2)
+    lengths = [3, 60, 5, 58, 4, 61, 6, 59]
+    rows = [Row(tuple(draw.randrange(2, 258) for _ in range(n))) for n in lengths]
+    groups = [Group(f"{i}", tuple(rows[2 * i : 2 * i + 2])) for i in range(4)]
+    forward = engine._forward
+    monkeypatch.setattr(engine, "PREFILL", (64, 64))
+    monkeypatch.setattr(
+        engine, "_forward", lambda m, r, ids, *rest: (read.append(ids.numel()), forward(m, r, ids, *rest))[1]
+    )
+    written = {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Mixture(), Sampling(3))}
+    assert written == {g.key: reference_ids(model, g, Mixture(), Sampling(3))[0] for g in groups}
+    assert sum(read[:5]) <= sum(lengths) + 6  # not 8 * 61
 
 
 def test_rows_of_another_adapter_do_not_share_a_beginning() -> None:
