@@ -25,21 +25,24 @@ KINDS = frozenset({"Linear", "Linear4bit", "Linear8bitLt"})
 def serving(model: Any, adapters: Sequence[str | None]) -> Iterator[Any]:
     """While this lasts, the model that is given back takes row ``i`` of its batch through ``adapters[i]``, or ``None``.
 
-    ``model`` may be a ``PeftModel`` or, where no row names an adapter, any causal model. Raises :class:`ModelError`
-    for an adapter that the model does not have.
+    ``model`` may be a ``PeftModel``, a model that LoRA layers were put into, or, where no row names an adapter, any
+    causal model. Raises :class:`ModelError` for an adapter that the model does not have.
     """
     known = getattr(model, "peft_config", {})
     if missing := sorted({name for name in adapters if name and name not in known}):
         raise ModelError(f"the model has no adapter {missing[0]!r}. It has: {', '.join(sorted(known)) or 'none'}.")
     layers = _layers(model) if known else []
+    wrapped = hasattr(model, "get_base_model")
     if known and not layers:
+        if not wrapped:
+            raise ModelError("the model's adapters are more than plain LoRA. Give the PeftModel around it instead.")
         yield functools.partial(model, adapter_names=[name or "__base__" for name in adapters])
         return
     rows = _rows(adapters, model.device)
     try:
         for layer in layers:
             layer.__dict__["forward"] = functools.partial(_forward, layer, rows)
-        yield model.get_base_model() if known else model
+        yield model.get_base_model() if wrapped else model
     finally:
         for layer in layers:
             layer.__dict__.pop("forward", None)

@@ -79,6 +79,18 @@ def test_what_is_more_than_lora_is_left_to_peft(second: dict[str, Any]) -> None:
     assert (logits[0] - logits[1]).abs().max() > 0.1
 
 
+def test_a_model_with_lora_layers_inside_is_served_without_its_wrapper() -> None:
+    model = adapted("llama")
+    ids = torch.randint(2, 60, (3, 5))
+    with torch.no_grad(), mixed.serving(model, ["one", None, "two"]) as served:
+        expected = served(ids).logits
+    with torch.no_grad(), mixed.serving(model.get_base_model(), ["one", None, "two"]) as served:
+        torch.testing.assert_close(served(ids).logits, expected)
+    saved = adapted("llama", modules_to_save=["lm_head"]).get_base_model()
+    with pytest.raises(ModelError, match="Give the PeftModel"), mixed.serving(saved, [None]):
+        pass
+
+
 def test_adapters_differ_and_the_model_is_left_as_it_was() -> None:
     model = adapted("llama")
     ids = torch.randint(2, 60, (1, 5)).repeat(3, 1)
