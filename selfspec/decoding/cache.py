@@ -11,13 +11,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers.cache_utils import Cache, DynamicLayer
 
 from selfspec.errors import ModelError
 
 ROOM = 64
 """Columns of spare room, at least; a quarter of the length where that is more."""
+
+
+def _spare(columns: int) -> int:
+    return max(ROOM, columns // 4)
 
 
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]
@@ -29,17 +32,24 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
             self.lazy_initialization(key_states, value_states)
             self.room: tuple[Tensor, Tensor] | None = None
             self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+        if not self.keys.shape[-2]:  # a prompt: what is made of its cache is copied, room and all
+            self.replace(key_states, value_states)
+            return self.keys, self.values
         before, after = self.keys.shape[-2], self.keys.shape[-2] + key_states.shape[-2]
         if self.room is None or self.room[0].shape[-2] < after:
-            spare = max(ROOM, after // 4)
             self.room = tuple(
-                torch.cat([old, new, new.new_empty(*new.shape[:-2], spare, new.shape[-1])], -2)
+                torch.cat([old, new, new.new_empty(*new.shape[:-2], _spare(after), new.shape[-1])], -2)
                 for old, new in ((self.keys, key_states), (self.values, value_states))
             )  # type: ignore[assignment]
         else:
             self.room[0][:, :, before:after], self.room[1][:, :, before:after] = key_states, value_states
         self.keys, self.values = (tensor[:, :, :after] for tensor in self.room)  # type: ignore[union-attr]
         return self.keys, self.values
+
+    def fill(self, room: tuple[Tensor, Tensor], length: int) -> None:
+        """Put other rows in, whose first ``length`` columns are theirs and the others spare."""
+        self.room = room
+        self.keys, self.values = (tensor[:, :, :length] for tensor in room)
 
     def replace(self, keys: Tensor, values: Tensor) -> None:
         """Put other rows in, which have no spare room yet."""
@@ -84,20 +94,27 @@ def keep_rows(cache: Any, rows: Tensor) -> None:
         layer.keep(rows)
 
 
-def widen(cache: Any, columns: int) -> None:
-    """Pad on the left."""
-    for layer in cache.layers if columns else ():
-        layer.replace(*(functional.pad(t, (0, 0, columns, 0)) for t in (layer.keys, layer.values)))
+def stack(caches: Sequence[Any], places: Sequence[Sequence[int]], length: int) -> Any:
+    """One cache of ``length`` columns: row ``i`` of cache ``j``, padded on the left, becomes row ``places[j][i]``."""
+    made = new_cache()
+    for number, layers in enumerate(zip(*(cache.layers for cache in caches), strict=True)):
+        first = layers[0]
+        made.update(first.keys[:0, :, :0], first.values[:0, :, :0], number)
+        keys, values = [layer.keys for layer in layers], [layer.values for layer in layers]
+        made.layers[number].fill((_stacked(keys, places, length), _stacked(values, places, length)), length)
+    return made
 
 
-def join(caches: Sequence[Any]) -> Any:
-    """One cache with the rows of all, which must be of one length."""
-    if len(caches) == 1:
-        return caches[0]
-    return _made(
-        (torch.cat([layer.keys for layer in layers]), torch.cat([layer.values for layer in layers]))
-        for layers in zip(*(cache.layers for cache in caches), strict=True)
-    )
+def _stacked(parts: Sequence[Tensor], places: Sequence[Sequence[int]], length: int) -> Tensor:
+    """The parts' rows in one tensor, with spare room on the right; each is copied once."""
+    _, heads, _, size = parts[0].shape
+    room = parts[0].new_empty(sum(map(len, places)), heads, length + _spare(length), size)
+    for part, mine in zip(parts, places, strict=True):
+        start = length - part.shape[2]
+        for row, place in zip(part, mine, strict=True):
+            room[place, :, :start] = 0
+            room[place, :, start:length] = row
+    return room
 
 
 def spread(cache: Any, rows: Sequence[int], shifts: Sequence[int]) -> Any:

@@ -184,16 +184,15 @@ def _prefill(model: Any, groups: Sequence[Group]) -> _Batch:
     known = prefix.shared(rows)
     begun, which = _begin(model, rows, known)
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i].ids))
-    caches, logp = [], []
+    caches, places, logp = [], [], []
     for part in _passes([len(rows[i].ids) - known for i in order], PREFILL[model.device.type == "cpu"]):
         mine = order[part]
         cache, last = _read(model, [rows[i] for i in mine], known, begun, [which[i] for i in mine])
-        kv.widen(cache, length - cache.get_seq_length())
         caches.append(cache)
+        places.append(mine)
         logp.append(last)
     back = torch.tensor(order, device=model.device).argsort()
-    cache = kv.join(caches)
-    kv.keep_rows(cache, back)
+    cache = kv.stack(caches, places, length)
     active = [_Active(g, row_logprobs=[0.0] * len(g.rows)) for g in groups]
     return _Batch(active, cache, _padded(rows, length, model.device)[1], torch.cat(logp)[back])
 
@@ -235,12 +234,10 @@ def _begin(model: Any, rows: Sequence[Row], length: int) -> tuple[Any, list[int]
 def _join(old: _Batch, new: _Batch) -> _Batch:
     """Put two batches into one, the shorter one padded on the left."""
     length = max(old.mask.shape[1], new.mask.shape[1])
-    for batch in (old, new):
-        missing = length - batch.mask.shape[1]
-        batch.mask = torch.nn.functional.pad(batch.mask, (missing, 0))
-        kv.widen(batch.cache, missing)
-    cache = kv.join([old.cache, new.cache])
-    return _Batch(old.groups + new.groups, cache, torch.cat([old.mask, new.mask]), torch.cat([old.logp, new.logp]))
+    masks = [torch.nn.functional.pad(batch.mask, (length - batch.mask.shape[1], 0)) for batch in (old, new)]
+    first, total = len(old.mask), len(old.mask) + len(new.mask)
+    cache = kv.stack([old.cache, new.cache], [range(first), range(first, total)], length)
+    return _Batch(old.groups + new.groups, cache, torch.cat(masks), torch.cat([old.logp, new.logp]))
 
 
 def _advance(batch: _Batch, tokenizer: Any, combiner: Combiner, sampling: Sampling) -> tuple[list[int], dict[int, str]]:
