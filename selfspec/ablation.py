@@ -12,16 +12,18 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from selfspec import jsonl
 from selfspec.compare import Gain, compare
+from selfspec.errors import YieldError
 from selfspec.pipeline import opened, run
 from selfspec.progress import say
 from selfspec.report import Report, f1_of_items
 from selfspec.settings import Settings
 
 Change = Callable[[Settings], Settings]
+Scores = dict[str, list[float]]
 GENERATION = ("requests.jsonl", "refused.jsonl", "instructions.health.jsonl", "instructions.jsonl")
 
 
@@ -29,9 +31,9 @@ def _retrieval(**values: Any) -> Change:
     return lambda s: dataclasses.replace(s, retrieval=dataclasses.replace(s.retrieval, **values))
 
 
-def _second(new: bool) -> Change:
+def _second(new: bool, form: Literal["paper", "plausible"] = "paper") -> Change:
     def change(s: Settings) -> Settings:
-        contrast = dataclasses.replace(s.contrast, new_instructions=new)
+        contrast = dataclasses.replace(s.contrast, new_instructions=new, form=form)
         return dataclasses.replace(VARIANTS["top-5"](s), iterations=2, contrast=contrast)
 
     return change
@@ -45,8 +47,10 @@ VARIANTS: dict[str, Change] = {
     "top-5-uniform": _retrieval(mode="on", k=5, weighting="uniform"),
     "iteration-2-same-instructions": _second(new=False),
     "iteration-2-new-instructions": _second(new=True),
+    "iteration-2-same-instructions-plausible": _second(new=False, form="plausible"),
+    "iteration-2-new-instructions-plausible": _second(new=True, form="plausible"),
 }
-"""What is varied; the rest of the settings is the user's."""
+"""What is varied; the rest of the settings is the user's. Eq. 3 is the paper's where no form is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,34 +58,52 @@ class Row:
     """One variant."""
 
     variant: str
-    mean_f1: float
-    """Mean over tasks, in points, at the fewest shots."""
-    gain: Gain
+    mean_f1: float | None = None
+    """Mean over tasks, in points, at the fewest shots; ``None`` where the variant failed."""
+    gain: Gain | None = None
     """Against the base without a template."""
-    over_first: Gain | None
-    """Against the first variant (no passages), on identical items; ``None`` for itself."""
+    over_first: Gain | None = None
+    """Against the first variant that did not fail, on identical items; ``None`` for itself."""
+    failed: str = ""
+    """Why the variant came to no end: a stage gave too little."""
 
 
 def ablate(settings: Settings, out: Path, variants: tuple[str, ...] = tuple(VARIANTS)) -> list[Row]:
-    """Run every variant, or go on with it, and compare; writes ``ablation.json``."""
+    """Run every variant, or go on with it, and compare; writes ``ablation.json``.
+
+    A variant whose stage gives too little is a result, too: its row says why. Raises :class:`YieldError`
+    when none comes to its end.
+    """
     rows: list[Row] = []
-    first: dict[str, list[float]] = {}
+    first: Scores = {}
     for name in variants:
         say(f"variant {name}")
-        folder, changed = out / name, VARIANTS[name](settings)
-        _share(out, name, folder)
-        report = run(settings=changed, out=folder)
-        scores = _scores(changed, folder, report)
-        mean = sum(100 * sum(s) / len(s) for s in scores.values()) / len(scores)
-        over = compare(first, scores, settings.evaluation.resamples, settings.seed) if first else None
+        try:
+            row, scores = _variant(settings, out, name, first)
+        except YieldError as problem:
+            say(f"variant {name} failed: {problem}")
+            row, scores = Row(variant=name, failed=str(problem)), {}
         first = first or scores
-        rows.append(Row(variant=name, mean_f1=mean, gain=report.gain, over_first=over))
+        rows.append(row)
+    if not first:
+        raise YieldError(rows[0].failed)
     text = json.dumps([dataclasses.asdict(row) for row in rows], indent=1)
     jsonl.write_text(out / "ablation.json", text + "\n")
     return rows
 
 
-def _scores(settings: Settings, folder: Path, report: Report) -> dict[str, list[float]]:
+def _variant(settings: Settings, out: Path, name: str, first: Scores) -> tuple[Row, Scores]:
+    """Run one variant; its row and its items' F1."""
+    folder, changed = out / name, VARIANTS[name](settings)
+    _share(out, name, folder)
+    report = run(settings=changed, out=folder)
+    scores = _scores(changed, folder, report)
+    mean = sum(100 * sum(s) / len(s) for s in scores.values()) / len(scores)
+    over = compare(first, scores, settings.evaluation.resamples, settings.seed) if first else None
+    return Row(variant=name, mean_f1=mean, gain=report.gain, over_first=over), scores
+
+
+def _scores(settings: Settings, folder: Path, report: Report) -> Scores:
     """F1 of every item under the run's last adapter."""
     system = [c.system for c in report.comparisons][-1]
     with opened(settings, folder) as session:

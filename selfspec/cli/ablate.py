@@ -44,13 +44,18 @@ def _show(rows: list[Row]) -> None:
     from rich.table import Table
 
     table = Table(title="F1 of the specialised model")
-    for name in ("variant", "mean F1", "gain over the base [95%]", f"over {rows[0].variant} [95%]"):
+    first = next(row.variant for row in rows if not row.failed)
+    for name in ("variant", "mean F1", "gain over the base [95%]", f"over {first} [95%]"):
         table.add_column(name, justify="left" if name == "variant" else "right")
     for row in rows:
-        over = _interval(row.over_first) if row.over_first else ""
-        table.add_row(row.variant, f"{row.mean_f1:.1f}", _interval(row.gain), over)
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120).print(table)
+        mean = "failed" if row.mean_f1 is None else f"{row.mean_f1:.1f}"
+        table.add_row(row.variant, mean, _interval(row.gain), _interval(row.over_first))
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    for row in rows:
+        if row.failed:
+            console.print(f"{row.variant} failed: {row.failed}", markup=False, highlight=False)
 
 
-def _interval(gain: Gain) -> str:
-    return f"{gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}]"
+def _interval(gain: Gain | None) -> str:
+    return f"{gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}]" if gain else ""

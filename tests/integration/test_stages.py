@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 
 import selfspec
 from selfspec import DataError, ModelError, YieldError, jsonl
+from selfspec.ablation import VARIANTS, ablate
 from selfspec.cli import invoke
 from selfspec.config import build
 from selfspec.pipeline import opened
@@ -234,3 +236,31 @@ def test_eval_refuses_systems_that_do_not_match_in_number(sums: str, capfd: pyte
         invoke(["eval", "-d", sums, "-m", "a", "-m", "b", "-m", "c", "--template", "none", "--template", "alpaca"]) == 2
     )
     assert "2 --template for 3 systems. Give one for all of them, or one each." in capfd.readouterr().err
+
+
+VARIED = ("no-passages", "top-1", "iteration-2-same-instructions", "iteration-2-new-instructions-plausible")
+
+
+@pytest.mark.slow
+def test_variants_of_an_ablation_share_what_does_not_differ_and_a_failed_one_is_a_result(
+    tmp_path: Path, sums: str, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_for(sums, tiny_folder, evaluation={"items_per_block": 5, "resamples": 50})
+    write_instructions(tmp_path / "no-passages", VARIANTS["no-passages"](settings))
+    rows = ablate(settings, tmp_path, VARIED)
+    assert [row.variant for row in rows] == list(VARIED)
+    assert json.loads((tmp_path / "ablation.json").read_text()) == json.loads(
+        json.dumps([dataclasses.asdict(row) for row in rows])
+    )
+    for file in ("iteration-1/instructions.jsonl", "predictions/base/sums.0shot.jsonl"):
+        assert (tmp_path / "top-1" / file).read_bytes() == (tmp_path / "no-passages" / file).read_bytes()
+    first, other, second, failed = rows
+    assert first.over_first is None is failed.over_first
+    assert other.over_first is not None is not second.over_first
+    assert other.mean_f1 - first.mean_f1 == pytest.approx(other.over_first.mean)  # type: ignore[operator]
+    assert (failed.mean_f1, failed.gain) == (None, None)
+    assert failed.failed.startswith("instructions: 0 kept")  # a random model writes no lists
+    with pytest.raises(YieldError, match="instructions: 0 kept"):
+        ablate(settings, tmp_path / "alone", VARIED[-1:])
+    assert invoke(["ablate", "--domain", sums, "--variant", "top-9"]) == 2
+    assert "no variant 'top-9'. Did you mean 'top-" in capsys.readouterr().err
