@@ -1,6 +1,6 @@
 """What decides what a run computes: typed dataclasses, whose field docstrings are the reference.
 
-Defaults are the paper's (DESIGN 3); ``config.py`` fills them from a recipe, a YAML file and ``--set key=value``.
+Defaults are the paper's; ``config.py`` fills them from a recipe, a YAML file and ``--set key=value``.
 
 >>> Settings(domain="biomed").training.epochs
 3

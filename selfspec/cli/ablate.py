@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfspec.cli.options import settings_options, to_settings
+from selfspec.cli.options import out_option, settings_options, to_settings
 from selfspec.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: selfspec ablate --domain biomed --variant no-passages --variant top-5")
-@settings_options
+@functools.partial(settings_options, out=out_option("Folder of the variants' runs. [default: runs/DOMAIN-ablation]"))
 @click.option("--variant", "names", multiple=True, help="Only this one; repeatable. [default: all]")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def ablate(out: Path | None, names: tuple[str, ...], as_json: bool, **options: Any) -> None:

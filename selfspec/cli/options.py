@@ -14,11 +14,18 @@ from selfspec.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+def out_option(folder: str) -> Callable[[Command], Command]:
+    """``--out``, for a folder with this help."""
+    return click.option("--out", "-o", type=click.Path(path_type=Path), help=folder)
+
+
+OUT = out_option("Run directory. [default: runs/DOMAIN-RECIPE]")
 OPTIONS = (
     click.option("--domain", "-d", help="Installed domain, e.g. biomed."),
     click.option("--model", "-m", help="Installed model, local folder or hub id. [default: nano]"),
     click.option("--recipe", "-r", help="quick, nano, paper, or a YAML file. [default: quick]"),
-    click.option("--out", "-o", type=click.Path(path_type=Path), help="Run directory. [default: runs/DOMAIN-RECIPE]"),
+    OUT,
     click.option("--corpus", multiple=True, help="File, folder or hub:OWNER/NAME to retrieve from; repeatable."),
     click.option("--data", help="Root of the original benchmark files, or hub."),
     click.option("--split", type=click.Choice(["train", "dev", "test"]), help="Split of --data. [default: dev]"),
@@ -38,10 +45,10 @@ OPTIONS = (
 )
 
 
-def settings_options(command: Command) -> Command:
+def settings_options(command: Command, out: Callable[[Command], Command] = OUT) -> Command:
     """Add the shared options to a command."""
     for option in reversed(OPTIONS):
-        command = option(command)
+        command = (out if option is OUT else option)(command)
     return command
 
 

@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_argument(
         "--domains", type=Path, default=HERE.parents[1] / "domains", help="domain packages to keep clean of"
     )
-    cli.add_argument("--tokens", type=int, default=36_000_000, help="tokens in all, branches' starts included")
+    cli.add_argument("--tokens", type=int, default=46_600_000, help="tokens in all, branches' starts included")
     cli.add_argument("--decay", type=int, default=None, help="tokens of the final decay (default: 17%% of --tokens)")
     cli.add_argument("--size", default="flat", help="tiny, mini, flat (shipped), small or base")
     cli.add_argument("--device", default="cpu")

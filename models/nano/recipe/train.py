@@ -1,7 +1,7 @@
 """Pre-training: phases of the mixture, a log, atomic checkpoints; a run goes on from its last checkpoint.
 
-``python -m recipe train --out DIR --tokens 36000000 --decay 0.18`` is one run; a *branch* (``--run decay1 --start
-runs/main/last.pt --tokens N --decay 1``) spends its tokens on the way to zero, and the main run can still go on.
+``python -m recipe train --out DIR --tokens 46600000 --decay 8200000`` is one run; a *branch* (``--run decay1 --start
+runs/main/last.pt --tokens N --decay D``) spends its tokens on the way to zero, and the main run can still go on.
 """
 
 from __future__ import annotations
@@ -32,10 +32,22 @@ PHASES = (
     Phase(1_500_000, 256, {"copy": 0.30, "reading": 0.30, "text": 0.30, "pairs": 0.05, "lists": 0.05}, 6144),
     Phase(6_000_000, 512, {"copy": 0.10, "reading": 0.36, "text": 0.32, "pairs": 0.09, "lists": 0.13}, 4096),
     Phase(
-        10**12,
+        25_800_000,
         1024,
         {"copy": 0.04, "drills": 0.34, "reading": 0.33, "text": 0.18, "pairs": 0.05, "lists": 0.06},
         6144,
+    ),
+    Phase(
+        38_400_000,
+        1024,
+        {"copy": 0.04, "drills": 0.33, "reading": 0.33, "text": 0.20, "pairs": 0.04, "lists": 0.06},
+        12288,
+    ),
+    Phase(
+        10**12,
+        1024,
+        {"copy": 0.05, "drills": 0.28, "reading": 0.36, "text": 0.21, "pairs": 0.04, "lists": 0.06},
+        12288,
     ),
 )
 
@@ -46,7 +58,7 @@ class Plan:
 
     out: Path
     run: str = "main"
-    tokens: int = 36_000_000
+    tokens: int = 46_600_000
     decay: int = 0  # tokens of the final decay
     size: str = "flat"
     device: str = "cpu"
