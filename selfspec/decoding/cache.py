@@ -55,6 +55,12 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         """Put other rows in, which have no spare room yet."""
         self.keys, self.values, self.room = keys, values, None
 
+    def cut(self, columns: int) -> None:
+        """Forget the first columns."""
+        self.keys, self.values = self.keys[:, :, columns:], self.values[:, :, columns:]
+        if self.room is not None:
+            self.room = (self.room[0][:, :, columns:], self.room[1][:, :, columns:])
+
     def keep(self, rows: Tensor) -> None:
         """Keep these rows (indices), in this order; in place where only rows from the end take free places."""
         count = len(rows)
@@ -94,14 +100,26 @@ def keep_rows(cache: Any, rows: Tensor) -> None:
         layer.keep(rows)
 
 
+def cut(cache: Any, columns: int) -> None:
+    """Drop the first columns; nothing is copied."""
+    for layer in cache.layers if columns else ():
+        layer.cut(columns)
+
+
 def stack(caches: Sequence[Any], places: Sequence[Sequence[int]], length: int) -> Any:
-    """One cache of ``length`` columns: row ``i`` of cache ``j``, padded on the left, becomes row ``places[j][i]``."""
+    """One cache of ``length`` columns: row ``i`` of cache ``j``, padded on the left, becomes row ``places[j][i]``.
+
+    The caches are emptied layer by layer, so that memory never holds two of everything.
+    """
     made = new_cache()
     for number, layers in enumerate(zip(*(cache.layers for cache in caches), strict=True)):
         first = layers[0]
         made.update(first.keys[:0, :, :0], first.values[:0, :, :0], number)
         keys, values = [layer.keys for layer in layers], [layer.values for layer in layers]
         made.layers[number].fill((_stacked(keys, places, length), _stacked(values, places, length)), length)
+        del keys, values
+        for layer in layers:
+            layer.replace(layer.keys[:0].clone(), layer.values[:0].clone())
     return made
 
 

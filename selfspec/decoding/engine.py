@@ -18,16 +18,12 @@ import torch
 from torch import Tensor
 
 from selfspec.decoding import cache as kv
-from selfspec.decoding import prefix
 from selfspec.decoding.budget import token_budget
 from selfspec.decoding.combiners import Combiner
 from selfspec.decoding.groups import Continuation, Group, Row, Sampling
-from selfspec.decoding.mixed import serving
+from selfspec.decoding.reading import forward, read_prompts
 from selfspec.decoding.sampling import choose
 from selfspec.errors import ModelError, ResourceError
-
-PREFILL = (32_768, 2_048)
-"""Prompt tokens read in one pass on a GPU and on a CPU, where what a pass computes should stay in the core's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +146,10 @@ def _refill(model: Any, batch: _Batch | None, waiting: deque[Group], sampling: S
         assert batch is not None
         return batch
     fresh = _prefill(model, taken)
-    for _ in taken:  # only now: a prefill that runs out of memory leaves them waiting
+    joined = _join(batch, fresh) if batch else fresh
+    for _ in taken:  # only now: where memory runs out before, they still wait
         waiting.popleft()
-    return _join(batch, fresh) if batch else fresh
+    return joined
 
 
 def _fits(group: Group, used: int, width: int, sampling: Sampling, limits: Limits, *, first: bool) -> bool:
@@ -160,75 +157,9 @@ def _fits(group: Group, used: int, width: int, sampling: Sampling, limits: Limit
     return first or (rows <= limits.rows and rows * length <= limits.tokens)
 
 
-def _forward(model: Any, rows: Sequence[Row], ids: Tensor, mask: Tensor, cache: Any) -> Tensor:
-    """Run the model on ``ids`` [rows, new]; return the last position's log-probabilities."""
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-    with serving(model, [row.adapter for row in rows]) as served:
-        logits = served(
-            ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
-    if torch.isnan(logits).any():
-        raise ModelError("the model gives NaN. Its weights or the adapter are damaged, or the precision is too low.")
-    return logits.float().log_softmax(-1)  # type: ignore[no-any-return]
-
-
 def _prefill(model: Any, groups: Sequence[Group]) -> _Batch:
-    """Read the groups' prompts, some rows of like length at a time; what prompts have in common once."""
-    rows = [row for group in groups for row in group.rows]
-    length = max(len(row.ids) for row in rows)
-    known = prefix.shared(rows)
-    begun, which = _begin(model, rows, known)
-    order = sorted(range(len(rows)), key=lambda i: -len(rows[i].ids))
-    caches, places, logp = [], [], []
-    for part in _passes([len(rows[i].ids) - known for i in order], PREFILL[model.device.type == "cpu"]):
-        mine = order[part]
-        cache, last = _read(model, [rows[i] for i in mine], known, begun, [which[i] for i in mine])
-        caches.append(cache)
-        places.append(mine)
-        logp.append(last)
-    back = torch.tensor(order, device=model.device).argsort()
-    cache = kv.stack(caches, places, length)
-    active = [_Active(g, row_logprobs=[0.0] * len(g.rows)) for g in groups]
-    return _Batch(active, cache, _padded(rows, length, model.device)[1], torch.cat(logp)[back])
-
-
-def _passes(lengths: Sequence[int], most: int) -> Iterator[slice]:
-    """Cut rows, the longest first, so that no pass reads more than ``most`` tokens, padding included."""
-    start = 0
-    while start < len(lengths):
-        size = max(1, most // lengths[start])
-        yield slice(start, start + size)
-        start += size
-
-
-def _read(model: Any, rows: Sequence[Row], known: int, begun: Any, which: Sequence[int]) -> tuple[Any, Tensor]:
-    """Read these rows behind the ``known`` tokens that each begins with; their cache and log-probabilities."""
-    length = max(len(row.ids) for row in rows)
-    ids, mask = _padded(rows, length, model.device)
-    cache = kv.spread(begun, which, [length - len(row.ids) for row in rows]) if known else kv.new_cache()
-    return cache, _forward(model, rows, ids[:, known:], mask, cache)
-
-
-def _padded(rows: Sequence[Row], length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Token ids and mask [rows, length], padded on the left."""
-    ids = [[0] * (length - len(row.ids)) + list(row.ids) for row in rows]
-    mask = [[0] * (length - len(row.ids)) + [1] * len(row.ids) for row in rows]
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
-
-
-def _begin(model: Any, rows: Sequence[Row], length: int) -> tuple[Any, list[int]]:
-    """Read the distinct beginnings of this length; return their cache and which of them each row has."""
-    cache = kv.new_cache()
-    distinct, which = prefix.beginnings(rows, length)
-    if length:
-        ids = torch.tensor([row.ids for row in distinct], device=model.device)
-        _forward(model, distinct, ids, torch.ones_like(ids), cache)
-    return cache, which
+    read = read_prompts(model, [row for group in groups for row in group.rows])
+    return _Batch([_Active(g, row_logprobs=[0.0] * len(g.rows)) for g in groups], *read)
 
 
 def _join(old: _Batch, new: _Batch) -> _Batch:
@@ -305,10 +236,18 @@ def _keep(model: Any, batch: _Batch, tokens: list[int], done: dict[int, str]) ->
         kv.keep_rows(batch.cache, index)
         batch.mask = batch.mask[index]
         batch.groups, batch.layout = [batch.groups[i] for i in kept], None
+        _narrow(batch)
     ids = [[tokens[i]] for i, a in zip(kept, batch.groups, strict=True) for _ in a.group.rows]
     batch.mask = torch.cat([batch.mask, batch.mask.new_ones(len(ids), 1)], 1)
-    batch.logp = _forward(model, batch.rows, torch.tensor(ids, device=batch.mask.device), batch.mask, batch.cache)
+    batch.logp = forward(model, batch.rows, torch.tensor(ids, device=batch.mask.device), batch.mask, batch.cache)
     return batch
+
+
+def _narrow(batch: _Batch) -> None:
+    """Drop the first columns where they are padding in every row: the batch is as wide as its longest row."""
+    empty = batch.mask.shape[1] - max(a.group.width + len(a.ids) - 1 for a in batch.groups)
+    batch.mask = batch.mask[:, empty:]
+    kv.cut(batch.cache, empty)
 
 
 def _order(count: int, done: Container[int]) -> list[int]:

@@ -23,7 +23,20 @@ from transformers import (
     Qwen2Config,
 )
 
-from selfspec.decoding import Combiner, Contrast, Group, Limits, Mixture, Plain, Row, Sampling, decode, engine
+from selfspec.decoding import (
+    Combiner,
+    Contrast,
+    Group,
+    Limits,
+    Mixture,
+    Plain,
+    Row,
+    Sampling,
+    cache,
+    decode,
+    engine,
+    reading,
+)
 from selfspec.decoding.prefix import beginnings, shared
 from selfspec.decoding.reference import reference_decode
 from selfspec.decoding.sampling import choose, uniform
@@ -172,10 +185,10 @@ def test_prompts_are_read_with_rows_of_their_own_length(monkeypatch: pytest.Monk
     lengths = [3, 60, 5, 58, 4, 61, 6, 59]
     rows = [Row(tuple(draw.randrange(2, 258) for _ in range(n))) for n in lengths]
     groups = [Group(f"{i}", tuple(rows[2 * i : 2 * i + 2])) for i in range(4)]
-    forward = engine._forward
-    monkeypatch.setattr(engine, "PREFILL", (64, 64))
+    forward = reading.forward
+    monkeypatch.setattr(reading, "PASS", (64, 64))
     monkeypatch.setattr(
-        engine, "_forward", lambda m, r, ids, *rest: (read.append(ids.numel()), forward(m, r, ids, *rest))[1]
+        reading, "forward", lambda m, r, ids, *rest: (read.append(ids.numel()), forward(m, r, ids, *rest))[1]
     )
     written = {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Mixture(), Sampling(3))}
     assert written == {g.key: reference_ids(model, g, Mixture(), Sampling(3))[0] for g in groups}
@@ -297,6 +310,61 @@ def test_scarce_memory_halves_the_batch_and_changes_nothing(temperature: float, 
     tight = [(c.key, c.ids) for c in decode(Scarce(model, 5), tiny_tokenizer, groups, Mixture(), sampling)]
     assert len(tight) == 9
     assert dict(tight) == free
+
+
+RAGGED = Sampling(24, temperature=1.0, seed=1, stage="s", stop=tuple("0123456789abcdefghijklmnop"))
+"""Answers that end at different times, so that others join."""
+
+
+def test_no_group_is_lost_where_memory_runs_out_while_batches_are_joined(
+    monkeypatch: pytest.MonkeyPatch, tiny_tokenizer: Any
+) -> None:
+    model, groups, stack, joins = model_of("llama", spread=2.0), groups_of(rows=1, count=20), cache.stack, []
+    free = {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Plain(), RAGGED)}
+
+    def scarce(caches: Any, *given: Any) -> Any:
+        joins.extend([caches] * (len(caches) == 2))
+        if len(caches) == 2 and len(joins) in (1, 3):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return stack(caches, *given)
+
+    monkeypatch.setattr(cache, "stack", scarce)
+    limits = Limits(rows=8, tokens=10**6)
+    assert {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Plain(), RAGGED, limits)} == free
+    assert len(joins) > 3
+
+
+@pytest.mark.parametrize("name", ["mpt", "gemma2"])
+def test_a_batch_that_is_refilled_for_long_grows_no_wider_than_its_rows(
+    name: str, monkeypatch: pytest.MonkeyPatch, tiny_tokenizer: Any
+) -> None:
+    model, groups, forward, widths = model_of(name, spread=2.0), groups_of(rows=1, count=150), engine.forward, []
+
+    def noted(model: Any, rows: Any, ids: Any, mask: torch.Tensor, kept: Any) -> torch.Tensor:
+        widths.append(mask.shape[1])
+        return forward(model, rows, ids, mask, kept)
+
+    monkeypatch.setattr(engine, "forward", noted)
+    together, alone = (Limits(rows=rows, tokens=10**6) for rows in (4, 1))
+    written = {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Plain(), RAGGED, together)}
+    assert len(widths) > 300  # more columns than MPT's context has, were none dropped
+    assert max(widths) <= max(g.width for g in groups) + 24
+    assert written == {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Plain(), RAGGED, alone)}
+
+
+def test_distinct_beginnings_are_read_some_at_a_time(monkeypatch: pytest.MonkeyPatch, tiny_tokenizer: Any) -> None:
+    model, forward, read = model_of("llama"), reading.forward, []
+    first, second = alike_groups(2)[0].rows
+    groups = [Group(f"{i}", (Row((9 + i, *row.ids[1:])),)) for i, row in enumerate([first, first, second, second] * 2)]
+    groups += [Group(f"{group.key}-again", group.rows) for group in groups]
+    monkeypatch.setattr(reading, "PASS", (1, 1))
+    monkeypatch.setattr(
+        reading, "forward", lambda m, r, ids, *rest: (read.append(tuple(ids.shape)), forward(m, r, ids, *rest))[1]
+    )
+    written = {c.key: c.ids for c in decode(model, tiny_tokenizer, groups, Plain(), Sampling(4))}
+    assert written == {g.key: reference_ids(model, g, Plain(), Sampling(4))[0] for g in groups}
+    assert {rows for rows, _ in read} == {1}
+    assert len(read) == 8 + 16
 
 
 def test_memory_for_not_even_one_row_is_one_line(tiny_tokenizer: Any) -> None:
