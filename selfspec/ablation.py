@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 from selfspec import jsonl
 from selfspec.compare import Gain, compare
-from selfspec.errors import YieldError
+from selfspec.errors import DataError, YieldError
 from selfspec.pipeline import opened, run
+from selfspec.plugins import load_domain
 from selfspec.progress import say
 from selfspec.report import Report, f1_of_items
+from selfspec.rundir import RECORD, check_settings
 from selfspec.settings import Settings
 
 Change = Callable[[Settings], Settings]
@@ -72,8 +74,14 @@ def ablate(settings: Settings, out: Path, variants: tuple[str, ...] = tuple(VARI
     """Run every variant, or go on with it, and compare; writes ``ablation.json``.
 
     A variant whose stage gives too little is a result, too: its row says why. Raises :class:`YieldError`
-    when none comes to its end.
+    when none comes to its end, :class:`DataError` for a domain without tasks, and :class:`ConfigError`
+    where ``out`` holds variants of other settings, whose files would be shared.
     """
+    if not load_domain(settings.domain).tasks():
+        raise DataError(f"domain {settings.domain!r} has no tasks to compare variants on. Add tasks.yaml to it.")
+    for name, change in VARIANTS.items():
+        if (out / name / RECORD).exists():
+            check_settings(out / name, change(settings))
     rows: list[Row] = []
     first: Scores = {}
     for name in variants:
@@ -105,7 +113,7 @@ def _variant(settings: Settings, out: Path, name: str, first: Scores) -> tuple[R
 
 def _scores(settings: Settings, folder: Path, report: Report) -> Scores:
     """F1 of every item under the run's last adapter."""
-    system = [c.system for c in report.comparisons][-1]
+    system = [c.system for c in report.comparisons if c.system.startswith("specialised")][-1]
     with opened(settings, folder) as session:
         return f1_of_items(folder, system, min(settings.evaluation.shots), session.items(), session.domain)
 

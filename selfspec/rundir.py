@@ -101,7 +101,7 @@ def open_run(path: Path, settings: Settings, packages: Mapping[str, str] | None 
     with lock:
         _lock(lock, path)
         if (path / RECORD).exists():
-            _check_settings(path, settings)
+            check_settings(path, settings)
             _check_extensions(path, packages or {})
         else:
             versions = {name: _version(name) for name in PACKAGES} | dict(packages or {})
@@ -148,7 +148,8 @@ def _lock(file: IO[str], path: Path) -> None:
         raise ResourceError(f"{path}: cannot be written ({problem.strerror}). Free the disk.") from None
 
 
-def _check_settings(path: Path, settings: Settings) -> None:
+def check_settings(path: Path, settings: Settings) -> None:
+    """Raise :class:`ConfigError` that names the first setting in which a run directory's differ from these."""
     old, new = _flat(_read_record(path / RECORD)["settings"]), _flat(to_dict(settings))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):

@@ -1,71 +1,94 @@
-"""Print a run's report as the markdown of docs/results.md: ``python tools/results.py RUN``."""
+"""Write a run's comparison as the Markdown tables of docs/results.md.
+
+python tools/results.py RUN [RUN ...]
+"""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
-SKIPPED = ("iteration", "stage", "refused")
-
-
-def main(folder: str) -> None:
-    """One table and the lines below it."""
-    report = json.loads(Path(folder, "report.json").read_text(encoding="utf-8"))
-    lines = [*table(report), "", *map(summary, report["comparisons"]), "", *stages(report)]
-    sys.stdout.write("\n".join(lines) + "\n")
+from selfspec.compare import Gain, TaskGain
+from selfspec.report import Comparison, Report, load_report
 
 
-def table(report: dict[str, Any]) -> list[str]:
-    """A row for each task: F1 and share of answers in the asked form of each system, and the last one's gain."""
-    systems = list(dict.fromkeys(cell["system"] for cell in report["cells"]))
-    cells = {(cell["task"], cell["system"]): cell for cell in report["cells"]}
-    gains = {task["task"]: task for task in report["comparisons"][0]["gain"]["tasks"]}
-    rows = [
-        ["task", "items", *(f"{s} F1 (in format)" for s in systems), f"gain of {report['comparisons'][0]['system']}"]
-    ]
-    rows.append(["---", *["---:"] * (len(systems) + 2)])
-    for task, gain in gains.items():
-        first = cells[task, systems[0]]
-        title = first["title"] + (" (samples)" if first["source"] != "dev split" else "")
-        rows.append([title, str(first["items"]), *(score(cells[task, s]) for s in systems), interval(gain)])
-    means = [sum(cells[task, s]["scores"]["token_f1"] for task in gains) / len(gains) for s in systems]
-    rows.append(["**mean**", "", *(f"**{m:.1f}**" for m in means), interval(report["comparisons"][0]["gain"])])
-    return ["| " + " | ".join(row) + " |" for row in rows]
+def main() -> None:
+    """Print a section for each run directory."""
+    for folder in sys.argv[1:]:
+        report = load_report(Path(folder))
+        for shots in sorted({cell.shots for cell in report.cells}):
+            sys.stdout.write(f"{table(report, shots)}\n{summary(report, shots)}\n")
+        sys.stdout.write(f"{stages(report)}\n")
 
 
-def score(cell: dict[str, Any]) -> str:
-    """F1 and the share in format."""
-    return f"{cell['scores']['token_f1']:.1f} ({cell['in_format']:.0f}%)"
+def table(report: Report, shots: int) -> str:
+    """F1 and, in brackets, percent of answers in the asked format; the gain with its 95% interval."""
+    cells = [cell for cell in report.cells if cell.shots == shots]
+    names = list(dict.fromkeys(cell.system for cell in cells))
+    gains = {c.system: {t.task: t for t in c.gain.tasks} for c in report.comparisons if is_main(c, shots)}
+    head = ["task", "items", *(f"{n} F1 (in format)" for n in names), *(f"gain of {n}" for n in gains)]
+    lines = [f"{shots}-shot:", "", row(head), row(["---", *["---:"] * (len(head) - 1)])]
+    for task in dict.fromkeys(cell.task for cell in cells):
+        by_name = {cell.system: cell for cell in cells if cell.task == task}
+        first = next(iter(by_name.values()))
+        mark = " (samples)" if first.source == "packaged samples" else ""
+        scores = [f"{by_name[n].scores['token_f1']:.1f} ({by_name[n].in_format:.0f}%)" for n in names]
+        lines.append(row([first.title + mark, str(first.items), *scores, *(interval(g[task]) for g in gains.values())]))
+    means = [sum(c.scores["token_f1"] for c in cells if c.system == n) / (len(cells) / len(names)) for n in names]
+    total = [interval(c.gain) for c in report.comparisons if is_main(c, shots)]
+    lines.append(row(["**mean**", "", *(f"**{m:.1f}**" for m in means), *total]))
+    return "\n".join(lines) + "\n"
 
 
-def interval(gain: dict[str, Any]) -> str:
-    """Mean and 95% interval."""
-    return f"{gain['mean']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
+def is_main(comparison: Comparison, shots: int) -> bool:
+    """Whether a comparison is against the bare base at this number of shots."""
+    return comparison.shots == shots and comparison.against == "base"
 
 
-def summary(comparison: dict[str, Any]) -> str:
-    """The line about one comparison."""
-    gain, tasks = comparison["gain"], comparison["gain"]["tasks"]
-    (low, high), median = gain["leave_one_out"], gain["median"]
-    count = {v: sum(t["verdict"] == v for t in tasks) for v in ("improved", "regressed", "no change")}
-    return (
-        f"- {comparison['system']} against {comparison['against']}: mean {interval(gain)}, median {median:+.1f}, "
-        f"leaving one task out {low:+.1f} to {high:+.1f}; higher on {gain['better']} of {len(tasks)} tasks; "
-        f"{', '.join(f'{verdict} {number}' for verdict, number in count.items())} (Holm, 5%)."
+def interval(gain: Gain | TaskGain) -> str:
+    """A gain with its interval."""
+    return f"{gain.mean:+.1f} [{gain.low:+.1f}, {gain.high:+.1f}]"
+
+
+def summary(report: Report, shots: int) -> str:
+    """One sentence for each comparison."""
+    lines = []
+    for c in report.comparisons:
+        if c.shots == shots:
+            verdicts = [t.verdict for t in c.gain.tasks]
+            lines.append(
+                f"- {c.system} against {c.against}: mean {interval(c.gain)}, median {c.gain.median:+.1f}, leaving one "
+                f"task out {c.gain.leave_one_out[0]:+.1f} to {c.gain.leave_one_out[1]:+.1f}; higher on {c.gain.better} "
+                f"of {len(verdicts)} tasks; improved {verdicts.count('improved')}, regressed "
+                f"{verdicts.count('regressed')}, no change {verdicts.count('no change')} (Holm, 5%)."
+            )
+    return "\n".join(lines) + "\n"
+
+
+def stages(report: Report) -> str:
+    """The stages' own figures."""
+    wanted = (
+        "candidates",
+        "parsed",
+        "kept",
+        "responses",
+        "usable",
+        "distinct",
+        "effective_passages",
+        "examples",
+        "loss",
     )
+    lines = []
+    for figures in report.stages:
+        facts = ", ".join(f"{name} {figures[name]}" for name in wanted if name in figures)
+        lines.append(f"- {figures['stage']} {figures['iteration']}: {facts}.")
+    return "\n".join(lines) + "\n"
 
 
-def stages(report: dict[str, Any]) -> list[str]:
-    """The counts of each stage."""
-    return [
-        f"- {s['stage']} {s['iteration']}: "
-        + ", ".join(f"{k} {v}" for k, v in s.items() if k not in SKIPPED and isinstance(v, int | float))
-        + "."
-        for s in report["stages"]
-    ]
+def row(cells: list[str]) -> str:
+    """A row of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import selfspec
-from selfspec import DataError, ModelError, YieldError, jsonl
+from selfspec import ConfigError, DataError, ModelError, YieldError, jsonl
 from selfspec.ablation import VARIANTS, ablate
 from selfspec.cli import invoke
 from selfspec.config import build
@@ -245,7 +245,8 @@ VARIED = ("no-passages", "top-1", "iteration-2-same-instructions", "iteration-2-
 def test_variants_of_an_ablation_share_what_does_not_differ_and_a_failed_one_is_a_result(
     tmp_path: Path, sums: str, tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = settings_for(sums, tiny_folder, evaluation={"items_per_block": 5, "resamples": 50})
+    evaluation = {"items_per_block": 5, "resamples": 50, "systems": [f"{tiny_folder}@dromedary"]}
+    settings = settings_for(sums, tiny_folder, evaluation=evaluation)
     write_instructions(tmp_path / "no-passages", VARIANTS["no-passages"](settings))
     rows = ablate(settings, tmp_path, VARIED)
     assert [row.variant for row in rows] == list(VARIED)
@@ -260,6 +261,8 @@ def test_variants_of_an_ablation_share_what_does_not_differ_and_a_failed_one_is_
     assert other.mean_f1 - first.mean_f1 == pytest.approx(other.over_first.mean)  # type: ignore[operator]
     assert (failed.mean_f1, failed.gain) == (None, None)
     assert failed.failed.startswith("instructions: 0 kept")  # a random model writes no lists
+    with pytest.raises(ConfigError, match="no-passages: made with seed=0, now 1"):
+        ablate(dataclasses.replace(settings, seed=1), tmp_path, ("top-1",))
     with pytest.raises(YieldError, match="instructions: 0 kept"):
         ablate(settings, tmp_path / "alone", VARIED[-1:])
     assert invoke(["ablate", "--domain", sums, "--variant", "top-9"]) == 2

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .store import RecipeError
+
 MUON, ADAM = 0.02, 4e-3
 ALONE = 2e-3  # AdamW's rate for the hidden matrices where there is no Muon
 EMBEDDING = 0.012  # the embeddings start at 0.4, twenty times the usual
@@ -56,6 +58,9 @@ class Optimisers:
         return {name: optimiser.state_dict() for name, optimiser in self.all.items()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """From the checkpoint."""
+        """From the checkpoint; raises :class:`RecipeError` for one of the other kind."""
+        if state.keys() != self.all.keys():
+            made, asked = (" and ".join(sorted(names)) for names in (state, self.all))
+            raise RecipeError(f"the checkpoint was made with {made}, not {asked}: add or leave out --adamw")
         for name, optimiser in self.all.items():
             optimiser.load_state_dict(state[name])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import distributed as dist
 from torch import nn
-from torch.multiprocessing.spawn import ProcessRaisedException, spawn
+from torch.multiprocessing.spawn import ProcessException, spawn
 
 from .store import RecipeError
 
@@ -22,12 +22,14 @@ def launch(work: Callable[[], None], count: int) -> None:
 
     Raises :class:`RecipeError` with the last line of what goes wrong in one of them.
     """
+    if count < 1:
+        raise RecipeError(f"--processes {count}: at least one has to train")
     if count == 1:
         work()
     else:
         try:
             spawn(_joined, (count, _free_port(), work), count)  # type: ignore[no-untyped-call]
-        except ProcessRaisedException as error:
+        except ProcessException as error:
             raise RecipeError(str(error).strip().splitlines()[-1]) from error
 
 

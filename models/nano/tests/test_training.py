@@ -1,6 +1,8 @@
 """Resuming equals not stopping, and an export reloads with transformers."""
 
 import functools
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -38,6 +40,8 @@ def test_adamw_alone_trains_and_resumes(out: Path) -> None:
     lone = replace(plan(out, "adamw", 512), muon=False)
     assert set(train(lone).optimisers.state()) == {"adam"}
     assert train(replace(lone, tokens=1024)).steps == 8
+    with pytest.raises(RecipeError, match="made with adam, not adam and muon"):
+        train(replace(lone, tokens=2048, muon=True))
 
 
 def test_a_branch_starts_from_another_runs_checkpoint(out: Path) -> None:
@@ -79,6 +83,17 @@ def test_what_goes_wrong_in_a_process_is_one_line(out: Path) -> None:
     with pytest.raises(RecipeError, match=r"nothing\.pt is missing") as error:
         launch(functools.partial(_train, lost), 2)
     assert "\n" not in str(error.value)
+
+
+def test_a_process_that_is_killed_and_no_process_are_one_line() -> None:
+    with pytest.raises(RecipeError, match="SIGKILL"):
+        launch(_die, 2)
+    with pytest.raises(RecipeError, match="--processes 0: at least one"):
+        launch(_die, 0)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_rate_warms_up_holds_and_decays() -> None:
