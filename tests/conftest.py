@@ -222,5 +222,6 @@ def new_domain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
         return install_files(scaffold.write("law", tmp_path, python), site)
 
     yield make
-    for name in [name for name in sys.modules if name.partition(".")[0] == "selfspec_law"]:
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        if str(tmp_path) in str(getattr(module, "__file__", "")):  # also what the package stands in for, such as spacy
+            del sys.modules[name]
