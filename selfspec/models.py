@@ -40,7 +40,9 @@ class Base:
     @property
     def context(self) -> int:
         """Most tokens that a prompt and its answer may have together."""
-        return int(getattr(self.model.config, "max_position_embeddings", 0) or 1 << 20)
+        from selfspec.decoding.budget import context_of
+
+        return context_of(self.model) or 1 << 20
 
     def encode(self, prompt: str) -> tuple[int, ...]:
         """Token ids of a prompt, begin-of-text token included where the tokenizer has one."""

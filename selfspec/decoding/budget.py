@@ -25,8 +25,14 @@ def token_budget(model: Any, rows: int) -> int:
     change of the free memory.
     """
     room = int(SHARE * free_memory(model.device) / bytes_per_token(model))
-    most = rows * (getattr(model.config, "max_position_embeddings", None) or LONGEST)
+    most = rows * (context_of(model) or LONGEST)
     return min(most, max(LEAST, 1 << max(0, room.bit_length() - 1)))
+
+
+def context_of(model: Any) -> int:
+    """Most tokens that a prompt and its answer may have together, from the configuration; 0 where it names no limit."""
+    config = model.config.get_text_config()
+    return int(getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None) or 0)
 
 
 def bytes_per_token(model: Any) -> int:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from selfspec.decoding import cache as kv
-from selfspec.decoding.budget import token_budget
+from selfspec.decoding.budget import context_of, token_budget
 from selfspec.decoding.combiners import Combiner
 from selfspec.decoding.groups import Continuation, Group, Row, Sampling
 from selfspec.decoding.reading import forward, read_prompts
@@ -120,7 +120,7 @@ def _shrunk(problem: BaseException, limits: Limits) -> Limits:
 
 
 def _check_fits(model: Any, group: Group, sampling: Sampling) -> None:
-    context = getattr(model.config, "max_position_embeddings", None) or math.inf
+    context = context_of(model) or math.inf
     if not all(row.ids for row in group.rows):
         raise ModelError(f"item {group.key!r}: a prompt without tokens. Give it some text.")
     if group.width + sampling.max_new_tokens > context:

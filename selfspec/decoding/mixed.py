@@ -55,6 +55,8 @@ def serving(model: Any, adapters: Sequence[str | None], length: int) -> Iterator
     known = getattr(model, "peft_config", {})
     if missing := sorted({name for name in adapters if name and name not in known}):
         raise ModelError(f"the model has no adapter {missing[0]!r}. It has: {', '.join(sorted(known)) or 'none'}.")
+    if prompting := [name for name in adapters if name and known[name].is_prompt_learning]:
+        raise ModelError(f"adapter {prompting[0]!r} is a learned prompt, which cannot be served in a batch. Use LoRA.")
     wrapped = hasattr(model, "get_base_model")
     tuned = _tuned(model) if known else []
     if not all(map(_is_plain, tuned)):

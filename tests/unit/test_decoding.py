@@ -248,8 +248,13 @@ def test_a_stop_string_ends_and_is_cut(tiny_tokenizer: Any) -> None:
     assert cut.finish == "stop"
 
 
-def test_a_prompt_without_room_is_refused_with_the_item(tiny_tokenizer: Any) -> None:
-    model = AutoModelForCausalLM.from_config(LlamaConfig(**SMALL, max_position_embeddings=32)).eval()
+@pytest.mark.parametrize(
+    "config",
+    [LlamaConfig(**SMALL, max_position_embeddings=32), MptConfig(d_model=32, n_layers=1, n_heads=4, max_seq_len=32)],
+    ids=["llama", "mpt"],
+)
+def test_a_prompt_without_room_is_refused_with_the_item(config: Any, tiny_tokenizer: Any) -> None:
+    model = AutoModelForCausalLM.from_config(config).eval()
     group = Group("q7", (Row((5,) * 30),))
     with pytest.raises(ModelError, match=r"item 'q7': a prompt of 30 tokens and 8 new ones exceed .* context of 32"):
         list(decode(model, tiny_tokenizer, [group], Plain(), Sampling(max_new_tokens=8)))

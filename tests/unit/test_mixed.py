@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from peft import IA3Config, LoHaConfig, LoraConfig, PeftModel, get_peft_model
+from peft import IA3Config, LoHaConfig, LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, MptConfig, OPTConfig, Qwen2MoeConfig
 
 from selfspec.decoding import mixed
@@ -101,6 +101,13 @@ def test_other_methods_are_served_one_at_a_time_and_refused_side_by_side(config:
         pytest.raises(ModelError, match="cannot share a batch with other rows"),
         mixed.serving(model, ["one", None], 1),
     ):
+        pass
+
+
+def test_a_learned_prompt_is_refused() -> None:
+    config = PromptTuningConfig(num_virtual_tokens=2, task_type="CAUSAL_LM")
+    model = get_peft_model(AutoModelForCausalLM.from_config(CONFIGS["llama"]), config, "one")
+    with pytest.raises(ModelError, match="'one' is a learned prompt"), mixed.serving(model, ["one"], 1):
         pass
 
 
