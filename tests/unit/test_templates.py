@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import LlamaConfig
 
 from selfspec import ConfigError, Example, ModelError, PluginError, Seed, Task
 from selfspec.fitting import fit_prompt
@@ -13,12 +14,8 @@ from selfspec.models import Base
 from selfspec.templates import names, template
 
 
-class Config:
-    max_position_embeddings = 400
-
-
 class Model:
-    config = Config()
+    config = LlamaConfig(max_position_embeddings=400)
 
 
 TASK = Task(name="sums", title="Sums", instruction="Add.", max_answer_tokens=10)
