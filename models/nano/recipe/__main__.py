@@ -101,7 +101,7 @@ def _probe(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     from .export import export
 
-    say(export(args.out, args.run, args.size, args.to))
+    say(export(args.out, args.run, args.to))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,8 +14,9 @@ import torch
 from torch.nn import functional as F
 
 from . import parallel
-from .model import build
+from .model import build, size_of
 from .optim import Optimisers
+from .store import RecipeError
 
 Rows = list[tuple[list[int], list[float]]]
 
@@ -87,8 +88,11 @@ class Engine:
         os.replace(beside, path)
 
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint; raises :class:`RecipeError` for one of another size or optimiser."""
         state = torch.load(path, map_location=self.device, weights_only=True)
+        found, asked = size_of(state["model"]), size_of(self.master.state_dict())
+        if found != asked:
+            raise RecipeError(f"{path} holds a model of size {found}, not {asked}: use --size {found}")
         self.master.load_state_dict(state["model"])
         self.optimisers.load(state["optimisers"])
         self.steps, self.tokens = state["steps"], state["tokens"]

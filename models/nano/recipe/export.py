@@ -14,14 +14,14 @@ import torch
 from transformers import GenerationConfig
 
 from . import tokenizer as tokens_of
-from .model import CONTEXT, build
+from .model import CONTEXT, build, size_of
 from .store import RecipeError
 
 LIMIT = 32 * 1024 * 1024  # bytes of weights
 FILES = ("tokenizer.json", "tokenizer_config.json", "config.json", "generation_config.json", "model.safetensors")
 
 
-def export(out: Path, run: str, size: str, target: Path) -> Path:
+def export(out: Path, run: str, target: Path) -> Path:
     """bf16 safetensors, configuration and tokenizer of the run's last checkpoint."""
     checkpoint = out / "runs" / run / "last.pt"
     if not checkpoint.exists():
@@ -29,7 +29,7 @@ def export(out: Path, run: str, size: str, target: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
         folder = Path(name)
-        _write(folder, out, checkpoint, size)
+        _write(folder, out, checkpoint)
         weight = (folder / "model.safetensors").stat().st_size
         if weight > LIMIT:
             raise RecipeError(f"the weights are {weight} bytes, more than {LIMIT}: choose a smaller size")
@@ -39,10 +39,11 @@ def export(out: Path, run: str, size: str, target: Path) -> Path:
     return target
 
 
-def _write(folder: Path, out: Path, checkpoint: Path, size: str) -> None:
+def _write(folder: Path, out: Path, checkpoint: Path) -> None:
     tokenizer = tokens_of.load(out)
-    model = build(size, tokenizer.get_vocab_size())
-    model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["model"])
+    weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["model"]
+    model = build(size_of(weights), tokenizer.get_vocab_size())
+    model.load_state_dict(weights)
     model = model.to(torch.bfloat16)
     model.generation_config = GenerationConfig(eos_token_id=0, pad_token_id=1, do_sample=False)
     model.save_pretrained(folder)

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from .store import RecipeError
@@ -31,6 +33,13 @@ SIZES = {
     "base": Size(320, 9, 5, 832),
 }
 CONTEXT = 2048
+
+
+def size_of(weights: Mapping[str, Tensor]) -> str:
+    """The name of the size that a checkpoint's weights have."""
+    width = weights["model.embed_tokens.weight"].shape[1]
+    layers = sum(name.endswith(".input_layernorm.weight") for name in weights)
+    return next((name for name, size in SIZES.items() if (size.width, size.layers) == (width, layers)), "unknown")
 
 
 def build(size: str, vocabulary: int) -> LlamaForCausalLM:

@@ -50,6 +50,8 @@ def test_a_branch_starts_from_another_runs_checkpoint(out: Path) -> None:
     assert train(branch).tokens == 512
     with pytest.raises(RecipeError, match="is missing"):
         training.open_engine(replace(branch, run="other", start=out / "nothing.pt"))
+    with pytest.raises(RecipeError, match="holds a model of size tiny, not mini: use --size tiny"):
+        training.open_engine(replace(branch, size="mini"))
 
 
 def test_two_processes_train_as_one(out: Path) -> None:
@@ -105,7 +107,7 @@ def test_rate_warms_up_holds_and_decays() -> None:
 
 def test_export_reloads(out: Path, tmp_path: Path) -> None:
     train(plan(out, "small", 256))
-    folder = export(out, "small", "tiny", tmp_path / "weights")
+    folder = export(out, "small", tmp_path / "weights")
     model = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert model.dtype == torch.bfloat16
@@ -115,4 +117,4 @@ def test_export_reloads(out: Path, tmp_path: Path) -> None:
     assert tokenizer.decode(ids.input_ids[0]) == "The trial in Boston"
     assert model.generate(**ids, max_new_tokens=3).shape[1] <= ids.input_ids.shape[1] + 3
     with pytest.raises(RecipeError, match="is missing"):
-        export(out, "never", "tiny", tmp_path / "weights")
+        export(out, "never", tmp_path / "weights")
