@@ -113,9 +113,8 @@ def _variant(settings: Settings, out: Path, name: str, first: Scores) -> tuple[R
 
 def _scores(settings: Settings, folder: Path, report: Report) -> Scores:
     """F1 of every item under the run's last adapter."""
-    system = [c.system for c in report.comparisons if c.system.startswith("specialised")][-1]
     with opened(settings, folder) as session:
-        return f1_of_items(folder, system, min(settings.evaluation.shots), session.items(), session.domain)
+        return f1_of_items(folder, report.adapter, min(settings.evaluation.shots), session.items(), session.domain)
 
 
 def _share(out: Path, name: str, folder: Path) -> None:

@@ -85,12 +85,21 @@ class Report:
 
         Raises :class:`DataError` when the run has no adapter.
         """
-        own = [c for c in self.comparisons if c.system.startswith("specialised")]
-        if not own:
-            raise DataError("this report compares nothing: the run has no adapter. Run `selfspec train` first.")
+        own = self._own()
         plain = {c.against for c in own}
         wanted = (own[-1].system, "base" if "base" in plain else own[0].against, min(c.shots for c in own))
         return next(c.gain for c in own if (c.system, c.against, c.shots) == wanted)
+
+    @property
+    def adapter(self) -> str:
+        """The system of the last adapter. Raises :class:`DataError` when the run has none."""
+        return self._own()[-1].system
+
+    def _own(self) -> list[Comparison]:
+        own = [c for c in self.comparisons if c.system.startswith("specialised")]
+        if not own:
+            raise DataError("this report compares nothing: the run has no adapter. Run `selfspec train` first.")
+        return own
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, documented in docs/json.md."""

@@ -26,14 +26,15 @@ def _spare(columns: int) -> int:
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     """One layer's keys and values, [rows, heads, length, size], as views of larger tensors."""
 
+    keys: Tensor
+    values: Tensor
+    room: tuple[Tensor, Tensor] | None
+
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """Append columns and return all of them."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-            self.room: tuple[Tensor, Tensor] | None = None
-            self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
-        if not self.keys.shape[-2]:  # a prompt: what is made of its cache is copied, room and all
-            self.replace(key_states, value_states)
+            self.replace(key_states, value_states)  # a prompt: the batch that is made of it has room
             return self.keys, self.values
         before, after = self.keys.shape[-2], self.keys.shape[-2] + key_states.shape[-2]
         if self.room is None or self.room[0].shape[-2] < after:
@@ -46,14 +47,9 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
         self.keys, self.values = (tensor[:, :, :after] for tensor in self.room)  # type: ignore[union-attr]
         return self.keys, self.values
 
-    def fill(self, room: tuple[Tensor, Tensor], length: int) -> None:
-        """Put other rows in, whose first ``length`` columns are theirs and the others spare."""
-        self.room = room
-        self.keys, self.values = (tensor[:, :, :length] for tensor in room)
-
-    def replace(self, keys: Tensor, values: Tensor) -> None:
-        """Put other rows in, which have no spare room yet."""
-        self.keys, self.values, self.room = keys, values, None
+    def replace(self, keys: Tensor, values: Tensor, room: tuple[Tensor, Tensor] | None = None) -> None:
+        """Put other rows in; where they are the first columns of larger tensors, ``room`` is those."""
+        self.keys, self.values, self.room = keys, values, room
 
     def cut(self, columns: int) -> None:
         """Forget the first columns."""
@@ -113,13 +109,15 @@ def stack(caches: Sequence[Any], places: Sequence[Sequence[int]], length: int) -
     """
     made = new_cache()
     for number, layers in enumerate(zip(*(cache.layers for cache in caches), strict=True)):
-        first = layers[0]
-        made.update(first.keys[:0, :, :0], first.values[:0, :, :0], number)
-        keys, values = [layer.keys for layer in layers], [layer.values for layer in layers]
-        made.layers[number].fill((_stacked(keys, places, length), _stacked(values, places, length)), length)
-        del keys, values
+        room = (
+            _stacked([layer.keys for layer in layers], places, length),
+            _stacked([layer.values for layer in layers], places, length),
+        )
+        keys, values = (tensor[:, :, :length] for tensor in room)
+        made.update(keys, values, number)
+        made.layers[number].replace(keys, values, room)
         for layer in layers:
-            layer.replace(layer.keys[:0].clone(), layer.values[:0].clone())
+            layer.replace(keys.new_empty(0), values.new_empty(0))
     return made
 
 
@@ -149,8 +147,7 @@ def spread(cache: Any, rows: Sequence[int], shifts: Sequence[int]) -> Any:
 def _made(layers: Iterable[tuple[Tensor, Tensor]]) -> Any:
     cache = new_cache()
     for number, (keys, values) in enumerate(layers):
-        cache.update(keys[:, :, :0], values[:, :, :0], number)
-        cache.layers[number].replace(keys, values)
+        cache.update(keys, values, number)
     return cache
 
 

@@ -21,6 +21,7 @@ from selfspec.decoding import cache as kv
 from selfspec.decoding.budget import context_of, token_budget
 from selfspec.decoding.combiners import Combiner
 from selfspec.decoding.groups import Continuation, Group, Row, Sampling
+from selfspec.decoding.mixed import Served
 from selfspec.decoding.reading import forward, read_prompts
 from selfspec.decoding.sampling import choose
 from selfspec.errors import ModelError, ResourceError
@@ -86,16 +87,17 @@ def decode(
     kv.check_model(model)
     limits = limits or Limits()
     limits = Limits(limits.rows, limits.tokens or token_budget(model, limits.rows))
+    served = Served(model)
     waiting = deque(sorted(groups, key=lambda g: (-g.width, g.key)))
     for group in waiting:
         _check_fits(model, group, sampling)
     batch: _Batch | None = None
     while waiting or batch:
         try:
-            batch = _refill(model, batch, waiting, sampling, limits)
+            batch = _refill(served, batch, waiting, sampling, limits)
             tokens, done = _advance(batch, tokenizer, combiner, sampling)
             yield from (_finish(batch.groups[i], tokenizer, sampling, why) for i, why in done.items())
-            batch = _keep(model, batch, tokens, done)
+            batch = _keep(served, batch, tokens, done)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as problem:
             limits = _shrunk(problem, limits)
             waiting.extendleft(a.group for a in reversed(batch.groups if batch else []) if not a.done)
@@ -130,7 +132,7 @@ def _check_fits(model: Any, group: Group, sampling: Sampling) -> None:
         )
 
 
-def _refill(model: Any, batch: _Batch | None, waiting: deque[Group], sampling: Sampling, limits: Limits) -> _Batch:
+def _refill(model: Served, batch: _Batch | None, waiting: deque[Group], sampling: Sampling, limits: Limits) -> _Batch:
     """Let waiting groups in when enough room is free, else return the batch as it is."""
     used = len(batch.rows) if batch else 0
     if batch and (not waiting or used > limits.rows * 3 // 4):
@@ -157,7 +159,7 @@ def _fits(group: Group, used: int, width: int, sampling: Sampling, limits: Limit
     return first or (rows <= limits.rows and rows * length <= limits.tokens)
 
 
-def _prefill(model: Any, groups: Sequence[Group]) -> _Batch:
+def _prefill(model: Served, groups: Sequence[Group]) -> _Batch:
     read = read_prompts(model, [row for group in groups for row in group.rows])
     return _Batch([_Active(g, row_logprobs=[0.0] * len(g.rows)) for g in groups], *read)
 
@@ -224,7 +226,7 @@ def _layout(batch: _Batch, parts: int) -> tuple[Tensor, Tensor]:
     return torch.tensor(index, device=batch.logp.device), batch.logp.new_tensor(weights)
 
 
-def _keep(model: Any, batch: _Batch, tokens: list[int], done: dict[int, str]) -> _Batch | None:
+def _keep(model: Served, batch: _Batch, tokens: list[int], done: dict[int, str]) -> _Batch | None:
     """Drop the finished groups and run the chosen tokens through the model."""
     kept = _order(len(batch.groups), done)
     if not kept:

@@ -44,35 +44,51 @@ class Places:
         return {**mine}
 
 
-@contextmanager
-def serving(model: Any, adapters: Sequence[str | None], length: int) -> Iterator[Any]:
-    """While this lasts, the model that is given back takes row ``i`` of its batch through ``adapters[i]``, or ``None``.
+class Served:
+    """A model whose rows may name adapters; its layers are looked through once, not in every pass.
 
-    ``length`` is the number of new tokens in each row. ``model`` may be a ``PeftModel``, a model that LoRA layers
-    were put into, or, where no row names an adapter, any causal model. Raises :class:`ModelError` for an adapter that
-    the model does not have, and for adapters that cannot share a batch.
+    ``model`` may be a ``PeftModel``, a model that LoRA layers were put into, or, where no row names an adapter, any
+    causal model. Raises :class:`ModelError` for adapters that only the ``PeftModel`` around it could serve.
     """
-    known = getattr(model, "peft_config", {})
-    if missing := sorted({name for name in adapters if name and name not in known}):
-        raise ModelError(f"the model has no adapter {missing[0]!r}. It has: {', '.join(sorted(known)) or 'none'}.")
-    if prompting := [name for name in adapters if name and known[name].is_prompt_learning]:
-        raise ModelError(f"adapter {prompting[0]!r} is a learned prompt, which cannot be served in a batch. Use LoRA.")
-    wrapped = hasattr(model, "get_base_model")
-    tuned = _tuned(model) if known else []
-    if not all(map(_is_plain, tuned)):
-        if not wrapped:
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.device = model, model.device
+        self.known = getattr(model, "peft_config", {})
+        self.tuned = _tuned(model) if self.known else []
+        self.plain = all(map(_is_plain, self.tuned))
+        wrapped = hasattr(model, "get_base_model")
+        if not (self.plain or wrapped):
             raise ModelError("the model's adapters are more than plain LoRA. Give the PeftModel around it instead.")
-        with _by_peft(model, adapters, tuned) as served:
-            yield served
-        return
-    places = _places(adapters, length, model.device)
-    try:
-        for layer in tuned:
-            layer.__dict__["forward"] = functools.partial(_forward, layer, places)
-        yield model.get_base_model() if wrapped else model
-    finally:
-        for layer in tuned:
-            layer.__dict__.pop("forward", None)
+        self.base = model.get_base_model() if wrapped else model
+
+    @contextmanager
+    def rows(self, adapters: Sequence[str | None], length: int) -> Iterator[Any]:
+        """While this lasts, the model that is given back takes row ``i`` through ``adapters[i]``, or ``None``.
+
+        ``length`` is the number of new tokens in each row. Raises :class:`ModelError` for an adapter that the
+        model does not have, and for adapters that cannot share a batch.
+        """
+        self._check(adapters)
+        if not self.plain:
+            with _by_peft(self.model, adapters, self.tuned) as served:
+                yield served
+            return
+        places = _places(adapters, length, self.device)
+        try:
+            for layer in self.tuned:
+                layer.__dict__["forward"] = functools.partial(_forward, layer, places)
+            yield self.base
+        finally:
+            for layer in self.tuned:
+                layer.__dict__.pop("forward", None)
+
+    def _check(self, adapters: Sequence[str | None]) -> None:
+        for name in sorted({name for name in adapters if name}):
+            if name not in self.known:
+                has = ", ".join(sorted(self.known)) or "none"
+                raise ModelError(f"the model has no adapter {name!r}. It has: {has}.")
+            if self.known[name].is_prompt_learning:
+                raise ModelError(f"adapter {name!r} is a learned prompt, which cannot be served in a batch. Use LoRA.")
 
 
 def _tuned(model: Any) -> list[Any]:

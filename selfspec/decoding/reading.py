@@ -11,18 +11,18 @@ from torch import Tensor
 from selfspec.decoding import cache as kv
 from selfspec.decoding import prefix
 from selfspec.decoding.groups import Row
-from selfspec.decoding.mixed import serving
+from selfspec.decoding.mixed import Served
 from selfspec.errors import ModelError
 
 PASS = (32_768, 2_048)
 """Prompt tokens read in one pass on a GPU and on a CPU, where what a pass computes should stay in the core's cache."""
 
 
-def forward(model: Any, rows: Sequence[Row], ids: Tensor, mask: Tensor, cache: Any) -> Tensor:
+def forward(model: Served, rows: Sequence[Row], ids: Tensor, mask: Tensor, cache: Any) -> Tensor:
     """Run the model on ``ids`` [rows, new]; return the last position's log-probabilities [rows, vocabulary]."""
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-    with serving(model, [row.adapter for row in rows], ids.shape[1]) as served:
-        logits = served(
+    with model.rows([row.adapter for row in rows], ids.shape[1]) as net:
+        logits = net(
             ids,
             attention_mask=mask,
             position_ids=positions,
@@ -35,7 +35,7 @@ def forward(model: Any, rows: Sequence[Row], ids: Tensor, mask: Tensor, cache: A
     return logits.float().log_softmax(-1)  # type: ignore[no-any-return]
 
 
-def read_prompts(model: Any, rows: Sequence[Row]) -> tuple[Any, Tensor, Tensor]:
+def read_prompts(model: Served, rows: Sequence[Row]) -> tuple[Any, Tensor, Tensor]:
     """Read the rows' prompts; return their cache, mask [rows, longest] and log-probabilities [rows, vocabulary]."""
     length = max(len(row.ids) for row in rows)
     known = prefix.shared(rows)
@@ -61,7 +61,7 @@ def _passes(lengths: Sequence[int], device: torch.device) -> Iterator[slice]:
         start += size
 
 
-def _read(model: Any, rows: Sequence[Row], known: int, begun: Any, which: Sequence[int]) -> tuple[Any, Tensor]:
+def _read(model: Served, rows: Sequence[Row], known: int, begun: Any, which: Sequence[int]) -> tuple[Any, Tensor]:
     """Read these rows behind the ``known`` tokens that each begins with; their cache and log-probabilities."""
     length = max(len(row.ids) for row in rows)
     ids, mask = _padded(rows, length, model.device)
@@ -76,7 +76,7 @@ def _padded(rows: Sequence[Row], length: int, device: torch.device) -> tuple[Ten
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def _begin(model: Any, rows: Sequence[Row], length: int) -> tuple[Any, list[int]]:
+def _begin(model: Served, rows: Sequence[Row], length: int) -> tuple[Any, list[int]]:
     """Read the distinct beginnings of this length; return their cache and which of them each row has."""
     if not length:
         return kv.new_cache(), [0] * len(rows)

@@ -46,7 +46,7 @@ def adapted(name: str, **second: Any) -> PeftModel:
 def both(model: PeftModel, rows: list[str | None]) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits of the rows in one pass, and of each row alone with its adapter switched on."""
     ids = torch.randint(2, 60, (len(rows), 9))
-    with mixed.serving(model, rows, 9) as served:
+    with mixed.Served(model).rows(rows, 9) as served:
         together = served(ids).logits
     return together, torch.cat([alone(model, row, ids[i : i + 1]) for i, row in enumerate(rows)])
 
@@ -99,7 +99,7 @@ def test_other_methods_are_served_one_at_a_time_and_refused_side_by_side(config:
     assert model.active_adapters == ["one"]
     with (
         pytest.raises(ModelError, match="cannot share a batch with other rows"),
-        mixed.serving(model, ["one", None], 1),
+        mixed.Served(model).rows(["one", None], 1),
     ):
         pass
 
@@ -107,7 +107,7 @@ def test_other_methods_are_served_one_at_a_time_and_refused_side_by_side(config:
 def test_a_learned_prompt_is_refused() -> None:
     config = PromptTuningConfig(num_virtual_tokens=2, task_type="CAUSAL_LM")
     model = get_peft_model(AutoModelForCausalLM.from_config(CONFIGS["llama"]), config, "one")
-    with pytest.raises(ModelError, match="'one' is a learned prompt"), mixed.serving(model, ["one"], 1):
+    with pytest.raises(ModelError, match="'one' is a learned prompt"), mixed.Served(model).rows(["one"], 1):
         pass
 
 
@@ -125,23 +125,23 @@ def test_experts_that_see_some_tokens_are_refused_unless_all_rows_have_one_adapt
 def test_a_model_with_lora_layers_inside_is_served_without_its_wrapper() -> None:
     model = adapted("llama")
     ids = torch.randint(2, 60, (3, 5))
-    with torch.no_grad(), mixed.serving(model, ["one", None, "two"], 5) as served:
+    with torch.no_grad(), mixed.Served(model).rows(["one", None, "two"], 5) as served:
         expected = served(ids).logits
-    with torch.no_grad(), mixed.serving(model.get_base_model(), ["one", None, "two"], 5) as served:
+    with torch.no_grad(), mixed.Served(model.get_base_model()).rows(["one", None, "two"], 5) as served:
         torch.testing.assert_close(served(ids).logits, expected)
     saved = adapted("llama", modules_to_save=["lm_head"]).get_base_model()
-    with pytest.raises(ModelError, match="Give the PeftModel"), mixed.serving(saved, [None], 1):
+    with pytest.raises(ModelError, match="Give the PeftModel"), mixed.Served(saved).rows([None], 1):
         pass
 
 
 def test_adapters_differ_and_the_model_is_left_as_it_was() -> None:
     model = adapted("llama")
     ids = torch.randint(2, 60, (1, 5)).repeat(3, 1)
-    with torch.no_grad(), mixed.serving(model, ["one", "two", None], 5) as served:
+    with torch.no_grad(), mixed.Served(model).rows(["one", "two", None], 5) as served:
         one, two, base = served(ids).logits
     assert (one - two).abs().max() > 0.1 < (one - base).abs().max()
     assert not any("forward" in vars(module) for module in model.modules())
-    with pytest.raises(KeyError), mixed.serving(model, ["one"], 1):
+    with pytest.raises(KeyError), mixed.Served(model).rows(["one"], 1):
         raise KeyError
     assert not any("forward" in vars(module) for module in model.modules())
 
@@ -149,11 +149,11 @@ def test_adapters_differ_and_the_model_is_left_as_it_was() -> None:
 def test_an_unknown_adapter_is_named() -> None:
     with (
         pytest.raises(ModelError, match=r"no adapter 'three'\. It has: one, two\."),
-        mixed.serving(adapted("llama"), ["three"], 1),
+        mixed.Served(adapted("llama")).rows(["three"], 1),
     ):
         pass
     with (
         pytest.raises(ModelError, match=r"no adapter 'one'\. It has: none\."),
-        mixed.serving(AutoModelForCausalLM.from_config(CONFIGS["llama"]), ["one"], 1),
+        mixed.Served(AutoModelForCausalLM.from_config(CONFIGS["llama"])).rows(["one"], 1),
     ):
         pass
